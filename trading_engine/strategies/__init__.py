@@ -1,0 +1,46 @@
+"""Plain strategies by name; each is documented with its source and works bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final
+
+from friren.errors import RejectedRecordError
+from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, Strategy
+from trading_engine.strategies.donchian_breakout import DonchianBreakout
+from trading_engine.strategies.mean_reversion import MeanReversion
+from trading_engine.strategies.sma_cross import SmaCross
+
+__all__ = [
+    "ENTRY_LONG",
+    "EXIT_LONG",
+    "STRATEGIES",
+    "Advice",
+    "DonchianBreakout",
+    "MeanReversion",
+    "SmaCross",
+    "Strategy",
+    "create_strategy",
+]
+
+# A factory and not an instance: every symbol of every run gets a strategy with a memory of its own.
+STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
+    {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
+)
+
+
+def create_strategy(name: str, **parameters: Any) -> Strategy:
+    """
+    Return a new strategy by its registered name.
+
+    Raises:
+        RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
+    """
+    factory = STRATEGIES.get(name)
+    if factory is None:
+        raise RejectedRecordError("strategy", name, f"one of {', '.join(STRATEGIES)}")
+    try:
+        return factory(**parameters)
+    except TypeError as exc:
+        raise RejectedRecordError("parameters", parameters, f"what {name} takes: {exc}") from exc
