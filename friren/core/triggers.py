@@ -1,0 +1,68 @@
+"""
+The rules the database itself keeps: facts stay as written, closed books stay closed.
+
+Row triggers and not statement triggers where it can be: row triggers are cloned to partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import pgtrigger
+
+__all__ = ["PERIOD_CLOSED_SQLSTATE", "fact_triggers", "frozen_columns", "period_open"]
+
+# A SQLSTATE of our own (class FR is free), so that the refusal is told apart by code, never by its text.
+PERIOD_CLOSED_SQLSTATE: Final = "FR001"
+
+
+def frozen_columns(*columns: str) -> pgtrigger.Trigger:
+    """Refuse an UPDATE that changes one of `columns`."""
+    return pgtrigger.ReadOnly(name="frozen", fields=list(columns))
+
+
+def fact_triggers(*, lifecycle: Iterable[str] = ()) -> list[pgtrigger.Trigger]:
+    """
+    Return the triggers of an append-only table.
+
+    Args:
+        lifecycle: the columns that may move after the insert; all others are frozen.
+    """
+    moving = list(lifecycle)
+    frozen = pgtrigger.ReadOnly(name="frozen", exclude=moving) if moving else pgtrigger.ReadOnly(name="frozen")
+    return [
+        frozen,
+        pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+        pgtrigger.Trigger(
+            name="no_truncate",
+            level=pgtrigger.Statement,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Truncate,
+            func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;",
+        ),
+    ]
+
+
+def period_open(time_column: str) -> pgtrigger.Trigger:
+    """
+    Refuse a new fact dated before the account's books were closed.
+
+    FOR KEY SHARE makes the check and the closing (which takes the row FOR UPDATE) wait for one
+    another, and reads the row's newest version after the wait: no fact can slip in behind the close.
+    """
+    return pgtrigger.Trigger(
+        name="period_open",
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("closed", "timestamptz")],
+        func=f"""
+            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;
+            IF NEW.{time_column} < closed THEN
+                RAISE EXCEPTION 'the books are closed before %', closed
+                    USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';
+            END IF;
+            RETURN NEW;
+        """,
+    )

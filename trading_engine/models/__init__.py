@@ -1,0 +1,26 @@
+"""Models of the trading floor. `from trading_engine.models import Trade` is the only import path."""
+
+from trading_engine.models.backtests import BacktestResult, BacktestRun
+from trading_engine.models.instruments import PredictionEvent, PredictionMarket, Symbol
+from trading_engine.models.orders import Order, OrderStatusEvent
+from trading_engine.models.prices import Price, PriceRevision
+from trading_engine.models.regimes import MarketRegime, RegimeHistory
+from trading_engine.models.signals import Signal
+from trading_engine.models.trades import Trade, TradeStatusEvent
+
+__all__ = [
+    "BacktestResult",
+    "BacktestRun",
+    "MarketRegime",
+    "Order",
+    "OrderStatusEvent",
+    "PredictionEvent",
+    "PredictionMarket",
+    "Price",
+    "PriceRevision",
+    "RegimeHistory",
+    "Signal",
+    "Symbol",
+    "Trade",
+    "TradeStatusEvent",
+]
