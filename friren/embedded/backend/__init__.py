@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with one difference: a connection starts the embedded server when it has to."""

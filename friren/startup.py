@@ -1,0 +1,54 @@
+"""Make a process ready to log; what `friren.setup()` and every command of ours go through."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+import django
+
+__all__ = ["prepare_database", "setup"]
+
+log = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_ready_in: int | None = None  # process id: a forked child looks again
+
+
+def setup() -> None:
+    """See `friren.setup`."""
+    global _ready_in  # noqa: PLW0603 - one flag per process is what "safe to call twice" means
+    if _ready_in == os.getpid():
+        return
+    with _lock:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "friren.settings")
+        django.setup()
+        prepare_database()
+        _ready_in = os.getpid()
+
+
+def prepare_database() -> None:
+    """
+    Start and migrate the embedded database; look at a server and change nothing.
+
+    Raises:
+        ConfigurationError: the embedded database cannot be started.
+    """
+    from django.conf import settings  # noqa: PLC0415 - Django is set up by now
+    from django.db import Error  # noqa: PLC0415
+
+    from friren.operations import schema  # noqa: PLC0415
+
+    if settings.FRIREN_EMBEDDED and settings.FRIREN_EMBEDDED_AUTOSTART:
+        if schema.unapplied():
+            schema.migrate()
+        return
+    try:
+        missing = schema.unapplied()
+    except Error as exc:
+        # A bot has to come up while its database is down; what the write path does then is its own promise.
+        log.warning("the database cannot be reached: %s", " ".join(str(exc).split()))
+        return
+    if missing:
+        log.warning("%d migrations are not applied: run `manage.py migrate`", len(missing))
