@@ -1,0 +1,96 @@
+"""What a parser hands on: bars with their line, and every line that is no bar with the reason why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from friren.errors import RejectedRecordError, shown
+from trading_engine.data.bars import Bar
+
+__all__ = ["Issue", "ParsedFile", "ParsedRow", "UnreadableFileError", "issue_of"]
+
+
+class UnreadableFileError(RejectedRecordError):
+    """
+    The file as a whole cannot be read as bars, or not without being told more; nothing was taken from it.
+
+    Attributes:
+        value: the path.
+        rule: what is missing or wrong, and which option settles it.
+    """
+
+    def __init__(self, path: Path, rule: str) -> None:
+        super().__init__("file", str(path), rule)
+
+    def __str__(self) -> str:
+        return f"{self.value}: {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """
+    One line that is not a bar, or is one only after a change.
+
+    Attributes:
+        line: number in the file, counted from 1.
+        field: the column at fault, "" when it is the line as a whole.
+        value: the text found there.
+        rule: what is asked of it, in words.
+        rejected: False when the bar was kept and `rule` says what was changed.
+    """
+
+    line: int
+    field: str
+    value: str
+    rule: str
+    rejected: bool = True
+
+    def __str__(self) -> str:
+        place = f"{self.field}={shown(self.value)}: " if self.field else ""
+        return f"line {self.line}: {place}{self.rule}"
+
+
+def issue_of(line: int, error: RejectedRecordError) -> Issue:
+    """Return the issue that an error about one line amounts to."""
+    return Issue(line, error.field, str(error.value), error.rule)
+
+
+class ParsedRow(NamedTuple):
+    line: int
+    bar: Bar
+
+
+@dataclass(slots=True)
+class ParsedFile:
+    """
+    The bars of one file, read as they are asked for: memory does not grow with the file.
+
+    Iterating gives `ParsedRow` and `Issue` in the order of the file, and begins anew each time.
+
+    Attributes:
+        symbol: ticker of the bars ("" when the file has a column of tickers).
+        timeframe: given, or inferred from the spacing of the stamps.
+        issues: filled by `bars()`.
+    """
+
+    path: Path
+    symbol: str
+    timeframe: str
+    source: str
+    rows: Callable[[], Iterator[ParsedRow | Issue]]
+    issues: list[Issue] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[ParsedRow | Issue]:
+        return self.rows()
+
+    def bars(self) -> Iterator[Bar]:
+        """Yield the bars and collect what else was found in `issues`."""
+        self.issues.clear()
+        for row in self.rows():
+            if isinstance(row, Issue):
+                self.issues.append(row)
+            else:
+                yield row.bar
