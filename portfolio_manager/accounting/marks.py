@@ -1,0 +1,61 @@
+"""What an open position is worth at a price: value, unrealised profit, margin, liquidation price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from friren.core.numbers import CONTEXT, quantize
+from portfolio_manager.accounting.entries import bounded, notional
+from portfolio_manager.accounting.facts import InstrumentType
+from portfolio_manager.accounting.positions import Side
+
+__all__ = ["Mark", "mark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    A position at a price.
+
+    Attributes:
+        value: quantity × price × multiplier, negative for a short.
+        unrealized_pnl: the profit if it were closed at this price, before commission.
+        margin: of a leveraged position: cost / leverage.
+        liquidation_price: of a leveraged position: where the loss equals its margin. No venue's
+            maintenance margin is known here, so a venue liquidates somewhat earlier.
+    """
+
+    value: Decimal
+    unrealized_pnl: Decimal
+    margin: Decimal | None = None
+    liquidation_price: Decimal | None = None
+
+
+def mark(
+    *,
+    instrument_type: str,
+    side: str,
+    quantity: Decimal,
+    total_cost: Decimal,
+    price: Decimal,
+    multiplier: Decimal,
+    leverage: Decimal | None = None,
+) -> Mark:
+    """
+    Return a position's mark at `price` (of a NO token: the price of that token).
+
+    The equity of a book is the sum of its ledger, plus `value` of what was paid in full, plus
+    `unrealized_pnl` of what is leveraged.
+    """
+    worth = notional(quantity, price, multiplier)
+    short = side == Side.SHORT
+    profit = CONTEXT.subtract(total_cost, worth) if short else CONTEXT.subtract(worth, total_cost)
+    value = worth.copy_negate() if short else worth
+    if instrument_type != InstrumentType.LEVERAGED or leverage is None or not quantity:
+        return Mark(value, bounded("unrealized_pnl", profit))
+    margin = quantize(CONTEXT.divide(total_cost.copy_abs(), leverage))
+    # What closing must bring in (a short: cost) for the loss to be the whole margin.
+    limit = CONTEXT.add(total_cost, margin) if short else CONTEXT.subtract(total_cost, margin)
+    liquidation = quantize(CONTEXT.divide(limit, CONTEXT.multiply(quantity, multiplier)))
+    return Mark(value, bounded("unrealized_pnl", profit), margin, bounded("liquidation_price", liquidation))
