@@ -24,9 +24,10 @@ def checkout() -> Path | None:
     return _PACKAGE_PARENT if (_PACKAGE_PARENT / "manage.py").is_file() else None
 
 
-def env_file() -> Path:
-    """Return the `.env` to read: beside manage.py in a checkout, else in the working directory."""
-    return (checkout() or Path.cwd()) / ".env"
+def env_file(env: Environment) -> Path:
+    """Return the `.env` to read: FRIREN_ENV_FILE, else beside manage.py in a checkout, else the working directory's."""
+    configured = env.text("FRIREN_ENV_FILE")
+    return Path(configured) if configured else (checkout() or Path.cwd()) / ".env"
 
 
 def friren_home(env: Environment) -> Path:

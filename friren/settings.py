@@ -13,8 +13,9 @@ from friren.embedded.location import locate
 from friren.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(home.env_file())
 env = Environment(os.environ)
+if (env_file := home.env_file(env)).exists():
+    environ.Env.read_env(env_file)  # what is set already wins
 
 FRIREN_HOME = home.friren_home(env)
 DEBUG = env.flag("DEBUG", default=False)

@@ -1,0 +1,72 @@
+"""Fixtures for every shelf: the database of this run, and real data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from friren import embedded
+from tests import postgres as harness
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real market data and the files of other systems, which are not part of the repository."""
+    folder = Path(os.environ.get("FRIREN_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}: FRIREN_SHARED_DATA names their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> embedded.Running:
+    """The running server of this test run."""
+    return embedded.start(harness.location(), server_settings=harness.FAST)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres, django_test_environment, django_db_blocker) -> Iterator[None]:
+    """Give this worker a migrated database of its own, in place of the one that pytest-django would make."""
+    from django.conf import settings
+    from django.db import connections
+
+    own = settings.DATABASES["default"]["NAME"]
+    with django_db_blocker.unblock():
+        harness.make_template()
+        harness.copy_template(own)
+        yield
+        connections.close_all()
+    harness.drop_database(own)
+
+
+@pytest.fixture(scope="session")
+def emptier(django_db_setup) -> Iterator[harness.Emptier]:
+    """What empties this worker's database."""
+    from django.conf import settings
+
+    found = harness.Emptier(settings.DATABASES["default"]["NAME"])
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def database(emptier, django_db_blocker) -> Iterator[None]:
+    """
+    The database, committed to for real, and emptied after the test.
+
+    Not wrapped in a transaction: loggers refuse to run inside one, and what they promise is a COMMIT.
+    """
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        yield
+        left_open = [c.alias for c in connections.all(initialized_only=True) if c.in_atomic_block]
+        if left_open:
+            connections.close_all()
+            pytest.fail(f"the test left a transaction open on {left_open}")
+        emptier.empty()

@@ -1,0 +1,171 @@
+"""
+The PostgreSQL that the tests run on: thrown away afterwards, started by our own launcher, at most once per run.
+
+Loaded before Django reads its settings (`-p tests.postgres`). FRIREN_TEST_POSTGRES_BIN names the programs of
+another PostgreSQL. With pytest-xdist all workers share one server, and each has a database copied from one template.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from friren import embedded
+from friren.embedded.locking import exclusive
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = "friren_template"
+# Safe only because the data are thrown away.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+SCRATCH_VARIABLE = "FRIREN_TEST_SCRATCH"  # tells xdist's workers where the server of this run is
+
+
+def _scratch() -> Path:
+    if inherited := os.environ.get(SCRATCH_VARIABLE):
+        return Path(inherited)
+    # Not below pytest's own temporary directory: as root that is closed to the server's user.
+    folder = Path(tempfile.mkdtemp(prefix="friren-tests-"))
+    folder.chmod(0o755)
+    os.environ[SCRATCH_VARIABLE] = str(folder)
+    atexit.register(_clean_up, folder, os.getpid())
+    return folder
+
+
+def _clean_up(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not in a forked child
+        embedded.stop(location())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def binaries() -> Path | None:
+    """The programs to test on: those of the wheel unless another PostgreSQL is asked for."""
+    configured = os.environ.get("FRIREN_TEST_POSTGRES_BIN")
+    return Path(configured) if configured else None
+
+
+def location() -> embedded.Location:
+    """The server of this test run."""
+    return embedded.locate(_scratch() / "server", binaries=binaries())
+
+
+def database_url(name: str, host: str | None = None) -> str:
+    return f"postgresql://friren@/{name}?host={host or location().socket_directory}"
+
+
+def admin_connection(name: str = "postgres") -> psycopg.Connection:
+    return psycopg.connect(database_url(name), autocommit=True)
+
+
+def _configure_environment() -> None:
+    """Hide the developer's own settings: what passes here passes anywhere."""
+    for name in list(os.environ):
+        if name.startswith(("DB_", "PG", "POSTGRES_", "DJANGO_")) or (
+            name.startswith("FRIREN_") and name not in KEPT_VARIABLES
+        ):
+            del os.environ[name]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ |= {
+        "DATABASE_URL": database_url(f"test_{worker}"),
+        "DB_POOL_ENABLED": "false",  # tests of the pool make their own
+        "DJANGO_SETTINGS_MODULE": "friren.settings",
+        "FRIREN_ENV_FILE": os.devnull,
+        "FRIREN_HOME": str(_scratch() / f"home-{worker}"),
+        "SECRET_KEY": "only for tests",
+    }
+
+
+KEPT_VARIABLES = {SCRATCH_VARIABLE, "FRIREN_TEST_POSTGRES_BIN", "FRIREN_SHARED_DATA"}
+_configure_environment()
+
+
+def make_template() -> None:
+    """Make the migrated template, unless another worker has: the caller's own connection is lent for it."""
+    from django.db import connections
+
+    from friren.operations import schema
+
+    connection = connections["default"]
+    own = connection.settings_dict["NAME"]
+    with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
+        if admin.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            return
+        admin.execute("CREATE DATABASE template_draft")
+        connection.settings_dict["NAME"] = "template_draft"
+        try:
+            schema.migrate()
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = own
+        remember_seeds("template_draft")
+        admin.execute(f"ALTER DATABASE template_draft RENAME TO {TEMPLATE}")
+
+
+def copy_template(name: str) -> None:
+    """Make a migrated database in about 0.1 s."""
+    with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+
+
+def drop_database(name: str) -> None:
+    with admin_connection() as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+# Partitions are emptied through their parent, so only what is no partition counts.
+_TABLES = """
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'friren_seed') AND n.nspname NOT LIKE 'pg\\_%'
+"""
+
+
+def remember_seeds(name: str) -> None:
+    """Keep a copy of the rows that the migrations wrote: they are part of an empty database."""
+    with admin_connection(name) as admin:
+        admin.execute("CREATE SCHEMA friren_seed")
+        for table, relation in admin.execute(_TABLES).fetchall():
+            if admin.execute(f"SELECT EXISTS (SELECT FROM {table})").fetchone()[0]:
+                admin.execute(f"CREATE TABLE friren_seed.{relation} AS TABLE {table}")
+
+
+class Emptier:
+    """Puts a database back to what the migrations made of it; a few milliseconds when little was written."""
+
+    def __init__(self, name: str) -> None:
+        self._connection = admin_connection(name)
+        # A lock that is still held is a transaction that a test left open.
+        self._connection.execute("SET lock_timeout = '5s'")
+        self._connection.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def empty(self) -> None:
+        execute = self._connection.execute
+        seeds = {row[0] for row in execute("SELECT tablename FROM pg_tables WHERE schemaname = 'friren_seed'")}
+        tables = execute(_TABLES).fetchall()
+        probes = [
+            f"SELECT {number} WHERE EXISTS "
+            + (
+                f"(TABLE {table} EXCEPT TABLE friren_seed.{relation}) OR EXISTS "
+                f"(TABLE friren_seed.{relation} EXCEPT TABLE {table})"
+                if relation in seeds
+                else f"(SELECT FROM {table})"
+            )
+            for number, (table, relation) in enumerate(tables)
+        ]
+        statements = []
+        for (number,) in execute(" UNION ALL ".join(probes)).fetchall():
+            table, relation = tables[number]
+            statements.append(f"DELETE FROM {table}")
+            if relation in seeds:
+                statements.append(f"INSERT INTO {table} SELECT * FROM friren_seed.{relation}")
+        if statements:
+            with self._connection.transaction():
+                execute("; ".join(statements))
