@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from friren.core.numbers import CONTEXT, ZERO
 from portfolio_manager import risk
+from portfolio_manager.accounting import exact_sum
 
 __all__ = [
     "KeyedPnl",
@@ -47,7 +48,7 @@ class RoundTrip:
     @property
     def net_pnl(self) -> Decimal:
         """Realised and unrealised profit after commission."""
-        return self.realized_pnl + self.unrealized_pnl - self.commission
+        return exact_sum((self.realized_pnl, self.unrealized_pnl, self.commission.copy_negate()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +103,9 @@ def win_rate(profits: Iterable[Decimal]) -> float | None:
 
 def profit_factor(profits: Iterable[Decimal]) -> float | None:
     """Return gains over losses, both positive; None where nothing was lost, for then it has no bound."""
-    gains = losses = ZERO
-    for profit in profits:
-        gains += max(profit, ZERO)
-        losses -= min(profit, ZERO)
+    outcomes = list(profits)
+    gains = exact_sum(profit for profit in outcomes if profit > ZERO)
+    losses = exact_sum(profit for profit in outcomes if profit < ZERO).copy_negate()
     return float(CONTEXT.divide(gains, losses)) if losses else None
 
 
@@ -133,8 +133,8 @@ def _keyed(name: str, trips: Sequence[RoundTrip]) -> KeyedPnl:
         key=name,
         trips=len(trips),
         closed=len(closed),
-        net_pnl=sum((trip.net_pnl for trip in trips), ZERO),
-        commission=sum((trip.commission for trip in trips), ZERO),
+        net_pnl=exact_sum(trip.net_pnl for trip in trips),
+        commission=exact_sum(trip.commission for trip in trips),
         win_rate=win_rate(closed),
     )
 

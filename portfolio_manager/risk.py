@@ -11,8 +11,9 @@ from itertools import combinations, pairwise
 from types import ModuleType
 from typing import Any, Final
 
-from friren.core.numbers import CONTEXT, ZERO, quantize
+from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
+from portfolio_manager.accounting import exact_sum
 
 __all__ = [
     "DAYS_PER_YEAR",
@@ -36,6 +37,8 @@ DAYS_PER_YEAR: Final = 252
 VAR_TAIL: Final = 0.05
 # Below this many returns the tail of 5 % is not even one observation.
 VAR_RETURNS_MIN: Final = 20
+# A quantile of returns is a measurement: money made of it is no more exact than this.
+VAR_STEP: Final = Decimal("0.000001")
 
 
 def returns_of(equity: Sequence[Decimal]) -> list[float]:
@@ -127,17 +130,17 @@ def value_at_risk_amount(returns: Sequence[float], value: Decimal, *, tail: floa
     fraction = value_at_risk(returns, tail=tail)
     if fraction is None:
         return None
-    return quantize(max(ZERO, CONTEXT.multiply(value, Decimal(repr(fraction)))).quantize(Decimal("0.000001")))
+    return max(ZERO, CONTEXT.quantize(CONTEXT.multiply(value, Decimal(repr(fraction))), VAR_STEP))
 
 
 def gross_exposure(values: Iterable[Decimal]) -> Decimal:
     """Return the sum of the absolute market values of positions: long and short both count."""
-    return sum((abs(value) for value in values), ZERO)
+    return exact_sum(value.copy_abs() for value in values)
 
 
 def largest_position(values: Iterable[Decimal]) -> Decimal:
     """Return the largest absolute market value of a position, 0 without any."""
-    return max((abs(value) for value in values), default=ZERO)
+    return max((value.copy_abs() for value in values), default=ZERO)
 
 
 def correlation_risk(returns_by_symbol: Mapping[str, Sequence[float]]) -> float | None:

@@ -1,0 +1,100 @@
+"""What a trading cycle trades on: its own fold of the account's facts, in memory, never the database."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from friren.core.numbers import CONTEXT, ZERO
+from friren.errors import RejectedRecordError
+from portfolio_manager.accounting import Cash, Fill, Fold, InstrumentType, Mark, PositionState, Side, exact_sum, mark
+
+__all__ = ["TradingBook"]
+
+
+class TradingBook:
+    """
+    Cash, positions and marks of one account, by the same arithmetic as the stored books.
+
+    Reading it costs no query, so a database that is slow or away does not change what is traded.
+    """
+
+    def __init__(self, *, base_currency: str = "USD") -> None:
+        """
+        Args:
+            base_currency: of the account; cash in other currencies is kept apart and buys nothing.
+        """
+        self._fold = Fold(base_currency=base_currency)
+        self._currency = base_currency
+        self._balances: dict[str, Decimal] = {}
+        self._positions: dict[UUID, PositionState] = {}
+        self._closes: dict[int | str, Decimal] = {}
+
+    @property
+    def cash(self) -> Decimal:
+        """The balance in the base currency: the sum of its ledger."""
+        return self._balances.get(self._currency, ZERO)
+
+    def apply(self, fact: Fill | Cash) -> None:
+        """
+        Fold one fact in; facts come in the order of time.
+
+        Raises:
+            RejectedRecordError: a sum would reach 1e20.
+        """
+        effect = self._fold.apply(fact)
+        for line in effect.entries:
+            self._balances[line.currency] = CONTEXT.add(self._balances.get(line.currency, ZERO), line.amount)
+        self._positions.update(effect.positions)
+
+    def take_close(self, symbol: str, close: Decimal) -> None:
+        """Take the last close of a symbol."""
+        self._closes[symbol] = close
+
+    def held(self, symbol: str, strategy: str) -> Decimal:
+        """Return the quantity a strategy holds long of a symbol, 0 when it holds none."""
+        for position in self._fold.open_positions():
+            if position.instrument.key == symbol and position.strategy == strategy and position.side == Side.LONG:
+                return position.quantity
+        return ZERO
+
+    def positions(self) -> list[PositionState]:
+        """Return every position there was, open and closed, in the order they were opened."""
+        return list(self._positions.values())
+
+    def mark(self, position: PositionState) -> Mark:
+        """
+        Return value and unrealised profit of a position at the last close of its symbol.
+
+        Raises:
+            RejectedRecordError: the symbol has no close yet.
+        """
+        close = self._closes.get(position.instrument.key)
+        if close is None:
+            raise RejectedRecordError("symbol", position.instrument.key, "a symbol of which a close was taken")
+        return mark(
+            instrument_type=position.instrument.type,
+            side=position.side,
+            quantity=position.quantity,
+            total_cost=position.total_cost,
+            price=close,
+            multiplier=position.instrument.multiplier,
+            leverage=position.leverage,
+        )
+
+    def values(self) -> dict[int | str, Decimal]:
+        """Return the market value of what is held, by symbol; short is negative."""
+        values: dict[int | str, Decimal] = {}
+        for position in self._fold.open_positions():
+            key = position.instrument.key
+            values[key] = CONTEXT.add(values.get(key, ZERO), self.mark(position).value)
+        return values
+
+    def equity(self) -> Decimal:
+        """Return cash, the value of what was paid in full, and the profit of what is leveraged."""
+        return CONTEXT.add(self.cash, exact_sum(self._worth(position) for position in self._fold.open_positions()))
+
+    def _worth(self, position: PositionState) -> Decimal:
+        marked = self.mark(position)
+        leveraged = position.instrument.type == InstrumentType.LEVERAGED
+        return marked.unrealized_pnl if leveraged else marked.value
