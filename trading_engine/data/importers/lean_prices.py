@@ -39,6 +39,8 @@ _DAY_MILLISECONDS: Final = 86_400_000
 
 
 class LeanMarket(StrEnum):
+    """What decides the scale and the zone of a LEAN file."""
+
     EQUITY = "equity"
     CRYPTO = "crypto"
 

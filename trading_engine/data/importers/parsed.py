@@ -59,6 +59,8 @@ def issue_of(line: int, error: RejectedRecordError) -> Issue:
 
 
 class ParsedRow(NamedTuple):
+    """A bar and the line it stands on."""
+
     line: int
     bar: Bar
 
