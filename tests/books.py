@@ -45,8 +45,9 @@ def trade(number: int, action: str, quantity: str, price: str, **more: Any) -> F
 def deposit(amount: str, *, number: int = 0, currency: str = "USD") -> Cash:
     """Return a deposit, a day before noon."""
     day_before = NOON - dt.timedelta(days=1)
-    return Cash(id=uuid5(_SPACE, f"deposit {number}"), at=day_before, kind="DEPOSIT", currency=currency,
-                amount=Decimal(amount))  # fmt: skip
+    return Cash(
+        id=uuid5(_SPACE, f"deposit {number}"), at=day_before, kind="DEPOSIT", currency=currency, amount=Decimal(amount)
+    )
 
 
 def open_positions(books: Books) -> list[PositionState]:

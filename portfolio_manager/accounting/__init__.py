@@ -14,6 +14,7 @@ from portfolio_manager.accounting.facts import (
     InstrumentType,
     PositionMode,
     Resolution,
+    Source,
     Split,
     fold_key,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Resolution",
     "Role",
     "Side",
+    "Source",
     "Split",
     "bounded",
     "cash_entry",

@@ -11,7 +11,7 @@ from uuid import UUID
 from friren.core.ids import natural_id
 from friren.core.numbers import CONTEXT, LIMIT, quantize
 from friren.errors import RejectedRecordError
-from portfolio_manager.accounting.facts import BUYS, Cash, Fill, InstrumentType
+from portfolio_manager.accounting.facts import BUYS, Cash, Fact, Fill, InstrumentType, Source
 
 __all__ = ["Entry", "EntryKind", "bounded", "cash_entry", "entry", "fill_entries", "notional", "total_of"]
 
@@ -32,12 +32,13 @@ class Entry:
     One line of the ledger; the balance of a currency is the sum of its entries' amounts.
 
     Attributes:
-        source: the id of the fact it comes from.
+        source, source_kind: the id and the kind of the fact it comes from.
         position: the position it depends on; None when the fact alone decides it.
     """
 
     id: UUID
     source: UUID
+    source_kind: Source
     kind: str
     currency: str
     amount: Decimal
@@ -45,17 +46,16 @@ class Entry:
     position: UUID | None = None
 
 
-def entry(
-    source: UUID, kind: str, currency: str, amount: Decimal, at: dt.datetime, position: UUID | None = None
-) -> Entry:
+def entry(fact: Fact, kind: str, currency: str, amount: Decimal, *, position: UUID | None = None) -> Entry:
     """Return the ledger line of one fact, kind and position; equal arguments give an equal id."""
     return Entry(
-        id=natural_id("ledger_entry", source, position, kind),
-        source=source,
+        id=natural_id("ledger_entry", fact.id, position, kind),
+        source=fact.id,
+        source_kind=fact.source_kind,
         kind=kind,
         currency=currency,
         amount=bounded("amount", amount),
-        at=at,
+        at=fact.at,
         position=position,
     )
 
@@ -93,13 +93,13 @@ def fill_entries(fill: Fill, base_currency: str) -> list[Entry]:
     if fill.instrument.type != InstrumentType.LEVERAGED:
         total = total_of(fill)
         amount = total.copy_negate() if fill.action in BUYS else total
-        entries.append(entry(fill.id, EntryKind.FILL, currency, amount, fill.at))
+        entries.append(entry(fill, EntryKind.FILL, currency, amount))
     if fill.commission:
         paid_in = fill.commission_currency or currency
-        entries.append(entry(fill.id, EntryKind.COMMISSION, paid_in, fill.commission.copy_negate(), fill.at))
+        entries.append(entry(fill, EntryKind.COMMISSION, paid_in, fill.commission.copy_negate()))
     return entries
 
 
 def cash_entry(cash: Cash, base_currency: str) -> Entry:
     """Return the one ledger line of a cash movement."""
-    return entry(cash.id, cash.kind, cash.currency or base_currency, cash.amount, cash.at)
+    return entry(cash, cash.kind, cash.currency or base_currency, cash.amount)

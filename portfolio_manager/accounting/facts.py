@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "InstrumentType",
     "PositionMode",
     "Resolution",
+    "Source",
     "Split",
     "fold_key",
 ]
@@ -63,6 +65,15 @@ class Action(StrEnum):
     SELL_NO = "sell_no"
 
 
+class Source(StrEnum):
+    """The kind of fact that a leg or a ledger entry comes from, as their columns name it."""
+
+    TRADE = "trade"
+    CASH_MOVEMENT = "cash_movement"
+    CORPORATE_ACTION = "corporate_action"
+    RESOLUTION = "resolution"
+
+
 # The actions that pay cash and receive quantity; the others do the reverse.
 BUYS = frozenset({Action.BUY, Action.COVER, Action.BUY_YES, Action.BUY_NO})
 
@@ -97,6 +108,8 @@ class Fill:
         round_trip: with HEDGING, fills of one round trip net among themselves alone.
     """
 
+    source_kind: ClassVar[Source] = Source.TRADE
+
     id: UUID
     executed_at: dt.datetime
     instrument: Instrument
@@ -124,6 +137,8 @@ class Fill:
 class Cash:
     """A change of cash that is no fill: `amount` is signed, `kind` a CashKind such as DEPOSIT or FUNDING."""
 
+    source_kind: ClassVar[Source] = Source.CASH_MOVEMENT
+
     id: UUID
     at: dt.datetime
     kind: str
@@ -135,6 +150,8 @@ class Cash:
 class Split:
     """One unit of the symbol becomes `ratio` units: 7 for 7:1, 0.1 for a reverse split of 1:10."""
 
+    source_kind: ClassVar[Source] = Source.CORPORATE_ACTION
+
     id: UUID
     at: dt.datetime
     symbol: int | str
@@ -144,6 +161,8 @@ class Split:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dividend:
     """`amount` per unit of the symbol, received by longs and paid by shorts of the spot instrument."""
+
+    source_kind: ClassVar[Source] = Source.CORPORATE_ACTION
 
     id: UUID
     at: dt.datetime
@@ -155,6 +174,8 @@ class Dividend:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """The market is decided: a YES token pays `yes_payout` (0 to 1), a NO token 1 − `yes_payout`."""
+
+    source_kind: ClassVar[Source] = Source.RESOLUTION
 
     id: UUID
     at: dt.datetime

@@ -143,7 +143,7 @@ class Fold:
             role, position = Role.INCREASE, increased(held, fill, part, self._basis)
         if minted:
             currency, paid = self._currency(fill.instrument), part.quantity.copy_negate()
-            effect.entries.append(entry(fill.id, EntryKind.SETTLEMENT, currency, paid, fill.at, position.id))
+            effect.entries.append(entry(fill, EntryKind.SETTLEMENT, currency, paid, position=position.id))
         self._leg(fill, position, role, part, effect, number=number)
 
     def _reduce(self, fill: Fill, held: PositionState, part: Part, effect: Effect) -> None:
@@ -171,7 +171,7 @@ class Fold:
             amount = notional(held.quantity, dividend.amount, ONE)
             signed = amount.copy_negate() if held.side == Side.SHORT else amount
             currency = dividend.currency or self._currency(held.instrument)
-            effect.entries.append(entry(dividend.id, EntryKind.DIVIDEND, currency, signed, dividend.at, held.id))
+            effect.entries.append(entry(dividend, EntryKind.DIVIDEND, currency, signed, position=held.id))
 
     def _resolve(self, resolution: Resolution, effect: Effect) -> None:
         for held in self._held((InstrumentType.PREDICTION,), resolution.market):
@@ -179,7 +179,7 @@ class Fold:
             paid = notional(held.quantity, payout, ONE)
             position = closed(held, at=resolution.at, proceeds=paid, exit_reason="RESOLUTION")
             currency = self._currency(held.instrument)
-            effect.entries.append(entry(resolution.id, EntryKind.SETTLEMENT, currency, paid, resolution.at, held.id))
+            effect.entries.append(entry(resolution, EntryKind.SETTLEMENT, currency, paid, position=held.id))
             change, realized = Part(held.quantity, held.total_cost, ZERO), realized_by(held.side, held.total_cost, paid)
             self._leg(resolution, position, Role.RESOLVE, change, effect, realized=realized)
 
@@ -187,7 +187,7 @@ class Fold:
         """Pay a leveraged position's profit into cash; elsewhere the fills themselves move all of it."""
         if position.instrument.type == InstrumentType.LEVERAGED:
             currency = self._currency(position.instrument)
-            effect.entries.append(entry(fact.id, EntryKind.REALIZED, currency, realized, fact.at, position.id))
+            effect.entries.append(entry(fact, EntryKind.REALIZED, currency, realized, position=position.id))
 
     def _leg(
         self,
@@ -208,6 +208,7 @@ class Fold:
                 id=leg_id(role, fact.id, position.id, number),
                 position=position.id,
                 source=fact.id,
+                source_kind=fact.source_kind,
                 number=number,
                 role=role,
                 at=fact.at,

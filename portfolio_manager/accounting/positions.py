@@ -11,7 +11,7 @@ from uuid import UUID
 
 from friren.core.ids import natural_id
 from friren.core.numbers import CONTEXT, ZERO, quantize
-from portfolio_manager.accounting.facts import CostBasis, Instrument
+from portfolio_manager.accounting.facts import CostBasis, Instrument, Source
 
 __all__ = ["Leg", "Lot", "PositionState", "Role", "Side", "leg_id", "position_id", "restated", "taken"]
 
@@ -92,7 +92,7 @@ class Leg:
     The effect of one fact on one position, and the position's state after it.
 
     Attributes:
-        source: the id of the trade, corporate action or resolution.
+        source, source_kind: the id and the kind of the fact: a trade, a corporate action or a resolution.
         number: 1 for the second leg of a fill that crosses zero, otherwise 0.
         quantity: added or taken out; of a split, the change.
         cost: cost added or taken out.
@@ -101,6 +101,7 @@ class Leg:
     id: UUID
     position: UUID
     source: UUID
+    source_kind: Source
     number: int
     role: str
     at: dt.datetime

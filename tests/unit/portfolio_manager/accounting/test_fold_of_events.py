@@ -67,21 +67,31 @@ def test_a_reverse_split_that_leaves_nothing_realises_the_cost(action: str, real
 
 def test_a_split_reaches_every_strategy_and_leveraged_holdings_but_no_other_symbol() -> None:
     perpetual = Instrument(type="LEVERAGED", key="AAPL", currency="USD")
-    fills = [trade(1, "buy", "1", "10", strategy="a"), trade(2, "short", "1", "10", strategy="b"),
-             trade(3, "buy", "1", "10", instrument=perpetual), trade(4, "buy", "1", "10", instrument=FUTURE)]  # fmt: skip
+    fills = [
+        trade(1, "buy", "1", "10", strategy="a"),
+        trade(2, "short", "1", "10", strategy="b"),
+        trade(3, "buy", "1", "10", instrument=perpetual),
+        trade(4, "buy", "1", "10", instrument=FUTURE),
+    ]
     assert [p.quantity for p in fold([*fills, split(5, "2")]).positions] == [D(2), D(2), D(2), D(1)]
 
 
 def test_longs_receive_and_shorts_pay_a_dividend_on_what_is_held_at_that_moment() -> None:
-    fills = [trade(1, "buy", "10", "10", strategy="a"), trade(2, "short", "4", "10", strategy="b"),
-             trade(4, "buy", "90", "10", strategy="a")]  # fmt: skip
+    fills = [
+        trade(1, "buy", "10", "10", strategy="a"),
+        trade(2, "short", "4", "10", strategy="b"),
+        trade(4, "buy", "90", "10", strategy="a"),
+    ]
     books = fold([*fills, dividend(3, "0.25")])
     assert [line.amount for line in books.entries if line.kind == "DIVIDEND"] == [D("2.5"), D("-1")]
     assert all(p.realized_pnl == ZERO for p in books.positions)
 
 
 def test_a_dividend_may_be_paid_in_another_currency_and_leveraged_holdings_get_none() -> None:
-    fills = [trade(1, "buy", "10", "10"), trade(2, "buy", "1", "10", instrument=Instrument(type="LEVERAGED", key="AAPL"))]
+    fills = [
+        trade(1, "buy", "10", "10"),
+        trade(2, "buy", "1", "10", instrument=Instrument(type="LEVERAGED", key="AAPL")),
+    ]
     assert fold([*fills, dividend(3, "1", currency="EUR")]).balances == {"USD": D(-100), "EUR": D(10)}
 
 

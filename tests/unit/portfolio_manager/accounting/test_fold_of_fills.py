@@ -53,8 +53,12 @@ def test_the_cost_basis_decides_which_cost_a_sale_takes(basis: str, realized: st
 
 
 def test_fifo_takes_from_several_lots_and_splits_the_last() -> None:
-    fills = [trade(1, "buy", "2", "10"), trade(2, "buy", "2", "20"), trade(3, "buy", "2", "30"),
-             trade(4, "sell", "3", "40")]  # fmt: skip
+    fills = [
+        trade(1, "buy", "2", "10"),
+        trade(2, "buy", "2", "20"),
+        trade(3, "buy", "2", "30"),
+        trade(4, "sell", "3", "40"),
+    ]
     position = only(fold(fills, cost_basis="FIFO"))
     assert position.realized_pnl == D(120 - 20 - 20)
     assert [(lot.quantity, lot.cost) for lot in position.lots] == [(D(1), D(20)), (D(2), D(60))]
@@ -72,7 +76,12 @@ def test_a_sale_across_zero_closes_the_long_and_opens_a_short() -> None:
     books = fold([trade(1, "buy", "10", "10"), trade(2, "sell", "15", "12", exit_reason="SIGNAL")])
     closed, opened = books.positions
     assert (closed.quantity, closed.realized_pnl, closed.exit_reason) == (ZERO, D(20), "SIGNAL")
-    assert (opened.side, opened.quantity, opened.total_cost, opened.trade) == ("SHORT", D(5), D(60), books.legs[-1].source)
+    assert (opened.side, opened.quantity, opened.total_cost, opened.trade) == (
+        "SHORT",
+        D(5),
+        D(60),
+        books.legs[-1].source,
+    )
     assert [(leg.role, leg.number) for leg in books.legs] == [("OPEN", 0), ("CLOSE", 0), ("OPEN", 1)]
 
 
@@ -97,7 +106,9 @@ def test_spot_and_leveraged_holdings_of_a_symbol_never_offset() -> None:
 
 
 def test_commission_is_cash_and_never_cost() -> None:
-    books = fold([deposit("1000"), trade(1, "buy", "10", "10", commission="1"), trade(2, "sell", "10", "11", commission="2")])
+    books = fold(
+        [deposit("1000"), trade(1, "buy", "10", "10", commission="1"), trade(2, "sell", "10", "11", commission="2")]
+    )
     position = only(books)
     assert (position.realized_pnl, position.commission) == (D(10), D(3))
     assert books.balances == {"USD": D(1007)}
@@ -116,8 +127,11 @@ def test_a_rebate_is_a_negative_commission() -> None:
 
 
 def test_leveraged_trades_move_only_profit_and_commission() -> None:
-    fills = [trade(1, "buy", "2", "5000", instrument=FUTURE, commission="4", leverage="10"),
-             trade(2, "sell", "1", "5010", instrument=FUTURE), trade(3, "sell", "2", "4990", instrument=FUTURE)]  # fmt: skip
+    fills = [
+        trade(1, "buy", "2", "5000", instrument=FUTURE, commission="4", leverage="10"),
+        trade(2, "sell", "1", "5010", instrument=FUTURE),
+        trade(3, "sell", "2", "4990", instrument=FUTURE),
+    ]
     books = fold([deposit("100000"), *fills])
     assert books.balances == {"USD": D(100000 - 4 + 500 - 500)}
     assert [line.kind for line in books.entries] == ["DEPOSIT", "COMMISSION", "REALIZED", "REALIZED"]
@@ -131,8 +145,12 @@ def test_a_negative_price_is_a_price() -> None:
 
 
 def test_hedging_holds_both_sides_and_each_action_knows_its_side() -> None:
-    fills = [trade(1, "buy", "10", "10"), trade(2, "short", "4", "12"), trade(3, "cover", "1", "11"),
-             trade(4, "sell", "3", "13")]  # fmt: skip
+    fills = [
+        trade(1, "buy", "10", "10"),
+        trade(2, "short", "4", "12"),
+        trade(3, "cover", "1", "11"),
+        trade(4, "sell", "3", "13"),
+    ]
     long, short = open_positions(fold(fills, position_mode="HEDGING"))
     assert (long.slot, long.quantity, long.realized_pnl) == ("LONG", D(7), D(9))
     assert (short.slot, short.quantity, short.realized_pnl) == ("SHORT", D(3), D(1))
@@ -147,12 +165,17 @@ def test_hedging_adds_the_excess_of_a_sale_to_the_short_that_is_already_held() -
 
 
 def test_hedging_by_round_trip_nets_within_the_trip_alone() -> None:
-    fills = [trade(1, "buy", "2", "10", round_trip=TRIP_A), trade(2, "buy", "2", "20", round_trip=TRIP_B),
-             trade(3, "sell", "3", "30", round_trip=TRIP_A)]  # fmt: skip
+    fills = [
+        trade(1, "buy", "2", "10", round_trip=TRIP_A),
+        trade(2, "buy", "2", "20", round_trip=TRIP_B),
+        trade(3, "sell", "3", "30", round_trip=TRIP_A),
+    ]
     books = fold(fills, position_mode="HEDGING")
     assert books.positions[0].realized_pnl == D(40)
     assert {(p.slot, p.side, p.quantity) for p in open_positions(books)} == {
-        (str(TRIP_B), "LONG", D(2)), (str(TRIP_A), "SHORT", D(1))}  # fmt: skip
+        (str(TRIP_B), "LONG", D(2)),
+        (str(TRIP_A), "SHORT", D(1)),
+    }
 
 
 def test_netting_ignores_the_round_trip_and_treats_short_as_sell() -> None:
@@ -161,8 +184,11 @@ def test_netting_ignores_the_round_trip_and_treats_short_as_sell() -> None:
 
 
 def test_a_position_carries_the_keys_of_its_opening_trade_and_the_latest_stops() -> None:
-    fills = [trade(1, "buy", "2", "10", regime_at_entry="BULL", stop_loss_price="9", target_price="15"),
-             trade(2, "buy", "2", "11", regime_at_entry="BEAR", stop_loss_price="10"), trade(3, "sell", "1", "11")]  # fmt: skip
+    fills = [
+        trade(1, "buy", "2", "10", regime_at_entry="BULL", stop_loss_price="9", target_price="15"),
+        trade(2, "buy", "2", "11", regime_at_entry="BEAR", stop_loss_price="10"),
+        trade(3, "sell", "1", "11"),
+    ]
     position = only(fold(fills))
     assert (position.regime_at_entry, position.opened_at) == ("BULL", at(1))
     assert (position.stop_loss_price, position.target_price) == (D(10), D(15))
@@ -189,7 +215,11 @@ def test_a_sum_that_the_books_cannot_hold_is_refused_and_changes_nothing() -> No
 
 
 def test_twenty_integer_digits_and_eighteen_decimals_stay_exact() -> None:
-    books = fold([trade(1, "buy", "99999999999999999999.999999999999999999", "0.9"),
-                  trade(2, "sell", "99999999999999999999.999999999999999998", "0.9")])  # fmt: skip
+    books = fold(
+        [
+            trade(1, "buy", "99999999999999999999.999999999999999999", "0.9"),
+            trade(2, "sell", "99999999999999999999.999999999999999998", "0.9"),
+        ]
+    )
     assert only(books).quantity == D("0.000000000000000001")
     assert only(books).closed_quantity == D("99999999999999999999.999999999999999998")

@@ -45,30 +45,53 @@ bases = st.sampled_from(["AVERAGE", "FIFO", "LIFO"])
 ids = st.integers(0, 10**9).map(uid)
 
 fills = st.builds(
-    Fill, id=ids, executed_at=moments, instrument=st.sampled_from([SPOT, OTHER, PERPETUAL]),
-    action=st.sampled_from(["buy", "sell", "short", "cover"]), quantity=quantities, price=prices,
-    strategy=strategies_used, commission=fees, round_trip=st.sampled_from([None, uid(1), uid(2)]),
+    Fill,
+    id=ids,
+    executed_at=moments,
+    instrument=st.sampled_from([SPOT, OTHER, PERPETUAL]),
+    action=st.sampled_from(["buy", "sell", "short", "cover"]),
+    quantity=quantities,
+    price=prices,
+    strategy=strategies_used,
+    commission=fees,
+    round_trip=st.sampled_from([None, uid(1), uid(2)]),
     leverage=st.sampled_from([None, Decimal(5)]),
-)  # fmt: skip
+)
 bets = st.builds(
-    Fill, id=ids, executed_at=moments, instrument=st.just(MARKET),
-    action=st.sampled_from(["buy_yes", "buy_no", "sell_yes", "sell_no"]), quantity=quantities, price=odds,
-    strategy=strategies_used, commission=fees,
+    Fill,
+    id=ids,
+    executed_at=moments,
+    instrument=st.just(MARKET),
+    action=st.sampled_from(["buy_yes", "buy_no", "sell_yes", "sell_no"]),
+    quantity=quantities,
+    price=odds,
+    strategy=strategies_used,
+    commission=fees,
     amount=st.one_of(st.none(), st.decimals("0.000000000000000001", "500", places=18)),
-)  # fmt: skip
+)
 movements = st.builds(
-    Cash, id=ids, at=moments, kind=st.sampled_from(["DEPOSIT", "FUNDING", "FEE"]), currency=st.just("USD"),
+    Cash,
+    id=ids,
+    at=moments,
+    kind=st.sampled_from(["DEPOSIT", "FUNDING", "FEE"]),
+    currency=st.just("USD"),
     amount=st.decimals("-1000", "1000", places=18),
-)  # fmt: skip
+)
 splits = st.builds(
-    Split, id=ids, at=moments, symbol=st.sampled_from(["AAPL", "MSFT"]),
-    ratio=st.one_of(st.sampled_from([Decimal(7), Decimal("0.1"), Decimal("1e-18")]),
-                    st.decimals("0.01", "20", places=18)),
-)  # fmt: skip
+    Split,
+    id=ids,
+    at=moments,
+    symbol=st.sampled_from(["AAPL", "MSFT"]),
+    ratio=st.one_of(
+        st.sampled_from([Decimal(7), Decimal("0.1"), Decimal("1e-18")]), st.decimals("0.01", "20", places=18)
+    ),
+)
 dividends = st.builds(Dividend, id=ids, at=moments, symbol=st.just("AAPL"), amount=st.decimals("0", "3", places=18))
 resolutions = st.builds(Resolution, id=ids, at=moments, market=st.just("m"), yes_payout=odds)
 sets_of_facts = st.lists(
-    st.one_of(fills, fills, bets, movements, splits, dividends, resolutions), max_size=25, unique_by=lambda fact: fact.id
+    st.one_of(fills, fills, bets, movements, splits, dividends, resolutions),
+    max_size=25,
+    unique_by=lambda fact: fact.id,
 )
 
 

@@ -13,8 +13,15 @@ D = Decimal
 
 
 def marked(**changes: Any) -> Any:
-    given = {"instrument_type": "EQUITY", "side": "LONG", "quantity": D(10), "total_cost": D(1000), "price": D(110),
-             "multiplier": D(1), "leverage": None} | changes  # fmt: skip
+    given = {
+        "instrument_type": "EQUITY",
+        "side": "LONG",
+        "quantity": D(10),
+        "total_cost": D(1000),
+        "price": D(110),
+        "multiplier": D(1),
+        "leverage": None,
+    } | changes
     return mark(**given)
 
 
