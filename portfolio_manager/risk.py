@@ -126,7 +126,7 @@ def value_at_risk(returns: Sequence[float], *, tail: float = VAR_TAIL) -> float 
 
 
 def value_at_risk_amount(returns: Sequence[float], value: Decimal, *, tail: float = VAR_TAIL) -> Decimal | None:
-    """Return `value_at_risk` as money on a book of `value`, a measurement rounded to 6 decimals; None where undefined."""
+    """Return `value_at_risk` as money on a book of `value`, rounded to 6 decimals; None where it is undefined."""
     fraction = value_at_risk(returns, tail=tail)
     if fraction is None:
         return None

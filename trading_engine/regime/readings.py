@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from trading_engine.data.bars import Bar
 
-__all__ = ["BEAR", "BULL", "CRISIS", "HIGH_VOLATILITY", "SIDEWAYS", "UNKNOWN", "RegimeDetector", "RegimeReading", "VixCloses"]
+__all__ = [
+    "BEAR",
+    "BULL",
+    "CRISIS",
+    "HIGH_VOLATILITY",
+    "SIDEWAYS",
+    "UNKNOWN",
+    "RegimeDetector",
+    "RegimeReading",
+    "VixCloses",
+]
 
 # Texts of RegimeType; this package stays importable without Django.
 BULL: Final = "BULL"

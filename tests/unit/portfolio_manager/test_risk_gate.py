@@ -13,7 +13,9 @@ from portfolio_manager.risk_gate import Refusal, RiskGate, Sizing
 from trading_engine.strategies import ENTRY_LONG, EXIT_LONG
 
 
-def size(kind=ENTRY_LONG, *, slots=1, price="100", held="0", order_open=False, equity="100000", free=None, multiplier="1"):
+def size(
+    kind=ENTRY_LONG, *, slots=1, price="100", held="0", order_open=False, equity="100000", free=None, multiplier="1"
+):
     return RiskGate(slots=slots, commission=Decimal(1)).size(
         kind,
         price=Decimal(price),
@@ -83,13 +85,15 @@ class TestRefusal:
         assert size(**call) == Sizing("", Decimal(0), reason)
 
     def test_every_reason_is_covered_above(self):
-        assert {mark for mark in Refusal} == {
+        assert set(Refusal) == {
             case[1] for case in TestRefusal.test_names_its_reason_and_trades_nothing.pytestmark[0].args[1]
         }
 
 
 class TestGate:
-    @pytest.mark.parametrize(("field", "value"), [("slots", 0), ("invested", Decimal(0)), ("invested", Decimal("1.01"))])
+    @pytest.mark.parametrize(
+        ("field", "value"), [("slots", 0), ("invested", Decimal(0)), ("invested", Decimal("1.01"))]
+    )
     def test_refuses_limits_that_make_no_sense(self, field, value):
         with pytest.raises(RejectedRecordError) as refused:
             RiskGate(**{"slots": 1, field: value})

@@ -95,7 +95,10 @@ def test_a_position_without_a_close_has_no_value(book):
 def test_agrees_with_the_fold_of_the_same_facts():
     facts = [
         deposit(),
-        *(fill("buy" if day % 2 else "sell", 7, f"1{day}.37", day=day, symbol="AB"[day // 2 % 2]) for day in range(1, 13)),
+        *(
+            fill("buy" if day % 2 else "sell", 7, f"1{day}.37", day=day, symbol="AB"[day // 2 % 2])
+            for day in range(1, 13)
+        ),
     ]
     book = TradingBook()
     for fact in facts:

@@ -108,7 +108,9 @@ class TestHysteresis:
         quick = readings(bars, parameters=TrendVolatilityParameters(confirmation=1))
 
         def first_change(seen):
-            return next(index for index, reading in enumerate(seen) if reading and reading.regime_type != BULL and index > 260)
+            return next(
+                index for index, reading in enumerate(seen) if reading and reading.regime_type != BULL and index > 260
+            )
 
         assert first_change(slow) >= first_change(quick) + 2
 

@@ -150,7 +150,12 @@ class TestRegistry:
     @pytest.mark.parametrize("name", sorted(STRATEGIES))
     def test_keeps_its_confidence_between_0_and_1_and_its_figures_finite(self, name, make_bars):
         wave = [100 + 20 * math.sin(index / 9) + (index % 5) for index in range(900)]
-        advices = [advice for strategy in [create_strategy(name)] for bar in make_bars(wave) if (advice := strategy.on_bar(bar))]
+        advices = [
+            advice
+            for strategy in [create_strategy(name)]
+            for bar in make_bars(wave)
+            if (advice := strategy.on_bar(bar))
+        ]
 
         assert len(advices) >= 4
         assert all(0 <= advice.confidence <= 1 for advice in advices)
