@@ -217,5 +217,3 @@ class ChoiceField(CharField):
         if not self.stored:
             errors.append(checks.Error("a ChoiceField needs choices", obj=self, id="friren.E001"))
         return errors
-
-

@@ -38,9 +38,7 @@ class CreatePartitionedModel(migrations.CreateModel):
         create_partitioned(schema_editor, model, self.partition_key)
 
 
-def create_partitioned(
-    schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], partition_key: str
-) -> None:
+def create_partitioned(schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], partition_key: str) -> None:
     """Create the table of `model`, its default partition and its indexes."""
     quote = schema_editor.quote_name
     key = quote(model._meta.get_field(partition_key).column)

@@ -73,7 +73,9 @@ class Position(ProjectionModel):
             models.UniqueConstraint(
                 # Spot and leveraged holdings of one symbol never net, so the type is part of the key.
                 fields=["account", "instrument_type", "symbol", "market", "strategy_used", "slot"],
-                name="one_open_position", nulls_distinct=False, condition=Q(status=PositionStatus.OPEN),
+                name="one_open_position",
+                nulls_distinct=False,
+                condition=Q(status=PositionStatus.OPEN),
             ),
             models.CheckConstraint(condition=exactly_one("symbol", "market"), name="ck_position_instrument"),
             models.CheckConstraint(
@@ -86,7 +88,7 @@ class Position(ProjectionModel):
                 | Q(status=PositionStatus.OPEN, closed_at__isnull=True, quantity__gt=0),
                 name="ck_position_status",
             ),
-        ]  # fmt: skip
+        ]
         indexes: ClassVar = [
             models.Index(fields=["account", "status", "-opened_at"], name="position_by_account"),
             models.Index(fields=["symbol", "status"], name="position_by_symbol"),
@@ -94,7 +96,9 @@ class Position(ProjectionModel):
             models.Index(fields=["market"], name="position_by_market", condition=Q(market__isnull=False)),
             models.Index(fields=["opened_at"], name="position_opened"),
             models.Index(fields=["side"], name="position_by_side"),
-            models.Index(fields=["account", "-closed_at"], name="position_closed", condition=Q(closed_at__isnull=False)),
+            models.Index(
+                fields=["account", "-closed_at"], name="position_closed", condition=Q(closed_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -172,13 +176,14 @@ class LedgerEntry(ProjectionModel):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["trade", "cash_movement", "corporate_action", "resolution", "position", "kind"],
-                name="ledger_once", nulls_distinct=False,
+                name="ledger_once",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
                 condition=exactly_one("trade", "cash_movement", "corporate_action", "resolution"),
                 name="ck_ledger_source",
             ),
-        ]  # fmt: skip
+        ]
         indexes: ClassVar = [
             models.Index(fields=["account", "occurred_at", "id"], name="ledger_by_account"),
             models.Index(fields=["position"], name="ledger_by_position", condition=Q(position__isnull=False)),

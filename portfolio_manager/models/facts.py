@@ -33,7 +33,9 @@ class CashMovement(FactModel):
     counter_account = fact_key("core.Account", optional=True)
     venue = models.CharField(max_length=50, blank=True)
     external_id = models.CharField(max_length=255, blank=True)
-    corrects = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by")
+    corrects = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
+    )
     reason = models.TextField(blank=True)
     extra = models.JSONField(default=dict, blank=True)
 
@@ -42,12 +44,35 @@ class CashMovement(FactModel):
             models.UniqueConstraint(
                 fields=["account", "venue", "external_id"], name="cash_external", condition=~Q(external_id="")
             ),
-            models.CheckConstraint(condition=~Q(amount=0), name="ck_cash_amount"),
-            models.CheckConstraint(condition=~Q(currency=""), name="ck_cash_currency"),
-            models.CheckConstraint(condition=~Q(kind=CashKind.DEPOSIT) | Q(amount__gt=0), name="ck_cash_deposit"),
-            models.CheckConstraint(condition=~Q(kind=CashKind.WITHDRAWAL) | Q(amount__lt=0), name="ck_cash_withdrawal"),
             models.CheckConstraint(
-                condition=Q(kind=CashKind.TRANSFER) | Q(counter_account__isnull=True), name="ck_cash_transfer"
+                condition=~Q(amount=0),
+                name="ck_cash_amount",
+                violation_error_code="amount",
+                violation_error_message="must not be 0",
+            ),
+            models.CheckConstraint(
+                condition=~Q(currency=""),
+                name="ck_cash_currency",
+                violation_error_code="currency",
+                violation_error_message="must not be empty",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=CashKind.DEPOSIT) | Q(amount__gt=0),
+                name="ck_cash_deposit",
+                violation_error_code="amount",
+                violation_error_message="a DEPOSIT is more than 0",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=CashKind.WITHDRAWAL) | Q(amount__lt=0),
+                name="ck_cash_withdrawal",
+                violation_error_code="amount",
+                violation_error_message="a WITHDRAWAL is less than 0",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=CashKind.TRANSFER) | Q(counter_account__isnull=True),
+                name="ck_cash_transfer",
+                violation_error_code="counter_account",
+                violation_error_message="only a TRANSFER has one",
             ),
         ]
         indexes: ClassVar = [
@@ -78,13 +103,13 @@ class CorporateAction(FactModel):
 
     class Meta(FactModel.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["account", "symbol", "kind", "effective_at"], name="corporate_action_once"
-            ),
+            models.UniqueConstraint(fields=["account", "symbol", "kind", "effective_at"], name="corporate_action_once"),
             models.CheckConstraint(
                 condition=Q(kind=ActionKind.SPLIT, ratio__isnull=False, amount__isnull=True)
                 | Q(kind=ActionKind.DIVIDEND, ratio__isnull=True, amount__isnull=False),
                 name="ck_action_shape",
+                violation_error_code="kind",
+                violation_error_message="a SPLIT has a ratio and no amount, a DIVIDEND an amount and no ratio",
             ),
         ]
         indexes: ClassVar = [
@@ -113,9 +138,24 @@ class MarketResolution(FactModel):
     class Meta(FactModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "market"], name="one_resolution"),
-            models.CheckConstraint(condition=Q(yes_payout__gte=0, yes_payout__lte=1), name="ck_resolution_payout"),
-            models.CheckConstraint(condition=~Q(outcome=Outcome.YES) | Q(yes_payout=1), name="ck_resolution_yes"),
-            models.CheckConstraint(condition=~Q(outcome=Outcome.NO) | Q(yes_payout=0), name="ck_resolution_no"),
+            models.CheckConstraint(
+                condition=Q(yes_payout__gte=0, yes_payout__lte=1),
+                name="ck_resolution_payout",
+                violation_error_code="yes_payout",
+                violation_error_message="must be between 0 and 1",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome=Outcome.YES) | Q(yes_payout=1),
+                name="ck_resolution_yes",
+                violation_error_code="yes_payout",
+                violation_error_message="is 1 when the outcome is YES",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome=Outcome.NO) | Q(yes_payout=0),
+                name="ck_resolution_no",
+                violation_error_code="yes_payout",
+                violation_error_message="is 0 when the outcome is NO",
+            ),
         ]
         indexes: ClassVar = [
             *FactModel.Meta.indexes,
@@ -142,7 +182,12 @@ class PeriodCheckpoint(FactModel):
     class Meta(FactModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "closes_at"], name="one_checkpoint"),
-            models.CheckConstraint(condition=Q(trade_count__gte=0), name="ck_checkpoint_trades"),
+            models.CheckConstraint(
+                condition=Q(trade_count__gte=0),
+                name="ck_checkpoint_trades",
+                violation_error_code="trade_count",
+                violation_error_message="must not be negative",
+            ),
         ]
         triggers: ClassVar = fact_triggers()
 

@@ -23,9 +23,13 @@ class BacktestRun(models.Model):
     account = models.OneToOneField("core.Account", on_delete=models.PROTECT, related_name="backtest_run")
     name = models.CharField(max_length=255)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, db_index=False,
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
         related_name="backtests",
-    )  # fmt: skip
+    )
     strategy_name = models.CharField(max_length=255, blank=True)
     starts_at = models.DateTimeField(help_text="First bar.")
     ends_at = models.DateTimeField(help_text="Last bar.")
@@ -41,7 +45,14 @@ class BacktestRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(ends_at__gte=F("starts_at")), name="ck_run_range")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gte=F("starts_at")),
+                name="ck_run_range",
+                violation_error_code="ends_at",
+                violation_error_message="must not be before starts_at",
+            )
+        ]
         indexes: ClassVar = [
             models.Index(fields=["user", "created_at"], name="backtestrun_user"),
             models.Index(fields=["status"], name="backtestrun_status"),

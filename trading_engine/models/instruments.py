@@ -37,7 +37,12 @@ class Symbol(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["ticker", "venue"], name="unique_instrument"),
-            models.CheckConstraint(condition=~Q(ticker="") & ~Q(currency=""), name="ck_symbol_named"),
+            models.CheckConstraint(
+                condition=~Q(ticker="") & ~Q(currency=""),
+                name="ck_symbol_named",
+                violation_error_code="ticker",
+                violation_error_message="ticker and currency must not be empty",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["sector"], name="symbol_sector"),

@@ -59,14 +59,20 @@ class Order(FactModel):
             models.CheckConstraint(
                 condition=Q(symbol__isnull=False, market__isnull=True) | Q(symbol__isnull=True, market__isnull=False),
                 name="ck_order_instrument",
+                violation_error_code="symbol",
+                violation_error_message="give either a symbol or a market",
             ),
             models.CheckConstraint(
                 condition=~Q(type__in=(OrderType.LIMIT, OrderType.STOP_LIMIT)) | Q(limit_price__isnull=False),
                 name="ck_order_limit",
+                violation_error_code="limit_price",
+                violation_error_message="a LIMIT or STOP_LIMIT order needs one",
             ),
             models.CheckConstraint(
                 condition=~Q(type__in=(OrderType.STOP, OrderType.STOP_LIMIT)) | Q(stop_price__isnull=False),
                 name="ck_order_stop",
+                violation_error_code="stop_price",
+                violation_error_message="a STOP or STOP_LIMIT order needs one",
             ),
         ]
         indexes: ClassVar = [
@@ -74,9 +80,7 @@ class Order(FactModel):
             models.Index(fields=["account", "-requested_at"], name="order_by_account"),
             models.Index(fields=["symbol", "-requested_at"], name="order_by_symbol"),
             models.Index(fields=["signal"], name="order_by_signal", condition=Q(signal__isnull=False)),
-            models.Index(
-                fields=["account", "status"], name="order_open", condition=Q(status__in=OPEN_ORDER_STATUSES)
-            ),
+            models.Index(fields=["account", "status"], name="order_open", condition=Q(status__in=OPEN_ORDER_STATUSES)),
         ]
         triggers: ClassVar = fact_triggers(lifecycle=ORDER_LIFECYCLE)
 
@@ -86,6 +90,9 @@ class Order(FactModel):
 
 class OrderStatusEvent(FactModel):
     """One move of an order from a status to the next."""
+
+    # Worked out by the handler, not told by the caller.
+    undigested = ("from_status",)
 
     account = fact_key("core.Account")
     order = fact_key("trading_engine.Order", related_name="status_events")

@@ -40,7 +40,12 @@ class Price(SeriesModel):
         ordering: ClassVar = ["timestamp"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["symbol", "timestamp", "source", "timeframe"], name="unique_price_point"),
-            models.CheckConstraint(condition=Q(high__gte=F("low")), name="ck_price_range"),
+            models.CheckConstraint(
+                condition=Q(high__gte=F("low")),
+                name="ck_price_range",
+                violation_error_code="high",
+                violation_error_message="must not be below low",
+            ),
         ]
         indexes: ClassVar = [BrinIndex(fields=["timestamp"], name="price_time_brin")]
 

@@ -38,13 +38,18 @@ class MarketRegime(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "detector", "symbol"], name="one_open_regime", nulls_distinct=False,
+                fields=["account", "detector", "symbol"],
+                name="one_open_regime",
+                nulls_distinct=False,
                 condition=Q(ended_at__isnull=True),
             ),
             models.CheckConstraint(
-                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at")), name="ck_regime_interval"
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at")),
+                name="ck_regime_interval",
+                violation_error_code="ended_at",
+                violation_error_message="must not be before started_at",
             ),
-        ]  # fmt: skip
+        ]
         indexes: ClassVar = [
             models.Index(fields=["started_at", "ended_at"], name="marketregime_interval"),
             models.Index(fields=["regime_type"], name="marketregime_type"),

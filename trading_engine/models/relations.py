@@ -16,9 +16,13 @@ def fact_key(to: str, *, related_name: str = "+", **kwargs: Any) -> Any:
     SET_NULL or CASCADE would run into the append-only trigger; rows are deactivated, never deleted.
     """
     return models.ForeignKey(
-        to, on_delete=models.PROTECT, db_index=False, related_name=related_name,
-        **({"null": True, "blank": True} if kwargs.pop("optional", False) else {}), **kwargs,
-    )  # fmt: skip
+        to,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name=related_name,
+        **({"null": True, "blank": True} if kwargs.pop("optional", False) else {}),
+        **kwargs,
+    )
 
 
 def soft_key(to: str, to_field: str, *, related_name: str, optional: bool = True) -> Any:
@@ -28,6 +32,12 @@ def soft_key(to: str, to_field: str, *, related_name: str, optional: bool = True
     The column holds that text; there is no constraint, and `full_clean()` must leave it out.
     """
     return models.ForeignKey(
-        to, to_field=to_field, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False,
-        related_name=related_name, null=optional, blank=optional,
-    )  # fmt: skip
+        to,
+        to_field=to_field,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name=related_name,
+        null=optional,
+        blank=optional,
+    )

@@ -59,18 +59,30 @@ class Signal(FactModel):
         ordering: ClassVar = ["-timestamp"]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=~Q(kind=SignalKind.EQUITY) | Q(symbol__isnull=False), name="ck_signal_equity"
+                condition=~Q(kind=SignalKind.EQUITY) | Q(symbol__isnull=False),
+                name="ck_signal_equity",
+                violation_error_code="symbol",
+                violation_error_message="an EQUITY signal needs a symbol",
             ),
             models.CheckConstraint(
                 condition=~Q(kind=SignalKind.PREDICTION)
                 | Q(**{f"{field}__isnull": False for field in PREDICTION_FIELDS}),
                 name="ck_signal_prediction",
+                violation_error_code="market",
+                violation_error_message=f"a PREDICTION signal needs {', '.join(PREDICTION_FIELDS)}",
             ),
             models.CheckConstraint(
                 condition=Q(executed=True, executed_at__isnull=False) | Q(executed=False, executed_at__isnull=True),
                 name="ck_signal_executed",
+                violation_error_code="executed_at",
+                violation_error_message="is set exactly when the signal is executed",
             ),
-            models.CheckConstraint(condition=Q(trade__isnull=True) | Q(executed=True), name="ck_signal_trade"),
+            models.CheckConstraint(
+                condition=Q(trade__isnull=True) | Q(executed=True),
+                name="ck_signal_trade",
+                violation_error_code="trade",
+                violation_error_message="only an executed signal has a trade",
+            ),
         ]
         indexes: ClassVar = [
             *FactModel.Meta.indexes,
@@ -83,9 +95,7 @@ class Signal(FactModel):
             models.Index(fields=["regime"], name="signal_by_regime"),
             models.Index(fields=["batch_id"], name="signal_by_batch"),
         ]
-        triggers: ClassVar = fact_triggers(
-            lifecycle=("processed", "processed_at", "executed", "executed_at", "trade")
-        )
+        triggers: ClassVar = fact_triggers(lifecycle=("processed", "processed_at", "executed", "executed_at", "trade"))
 
     def __str__(self) -> str:
         return f"{self.signal_type} by {self.strategy_name or 'unnamed'} at {self.timestamp:%Y-%m-%d %H:%M}"

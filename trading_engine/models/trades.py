@@ -89,17 +89,34 @@ class Trade(FactModel):
             models.CheckConstraint(
                 condition=Q(symbol__isnull=False, market__isnull=True) | Q(symbol__isnull=True, market__isnull=False),
                 name="ck_trade_instrument",
+                violation_error_code="symbol",
+                violation_error_message="give either a symbol or a market",
             ),
             models.CheckConstraint(
                 condition=(_PREDICTION & Q(market__isnull=False, action__in=PREDICTION_ACTIONS))
                 | (~_PREDICTION & Q(market__isnull=True) & ~Q(action__in=PREDICTION_ACTIONS)),
                 name="ck_trade_shape",
+                violation_error_code="action",
+                violation_error_message="the actions of yes/no shares go with a PREDICTION and its market, the others with neither",
             ),
             models.CheckConstraint(
-                condition=~_PREDICTION | Q(price__gte=0, price__lte=1), name="ck_trade_prediction_price"
+                condition=~_PREDICTION | Q(price__gte=0, price__lte=1),
+                name="ck_trade_prediction_price",
+                violation_error_code="price",
+                violation_error_message="a PREDICTION trade has a price between 0 and 1",
             ),
-            models.CheckConstraint(condition=Q(amount__isnull=True) | Q(amount__gt=0), name="ck_trade_amount"),
-            models.CheckConstraint(condition=Q(corrects__isnull=True) | ~Q(corrects=F("id")), name="ck_trade_corrects"),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True) | Q(amount__gt=0),
+                name="ck_trade_amount",
+                violation_error_code="amount",
+                violation_error_message="must be more than 0",
+            ),
+            models.CheckConstraint(
+                condition=Q(corrects__isnull=True) | ~Q(corrects=F("id")),
+                name="ck_trade_corrects",
+                violation_error_code="corrects",
+                violation_error_message="a trade cannot correct itself",
+            ),
         ]
         indexes: ClassVar = [
             *FactModel.Meta.indexes,
@@ -121,6 +138,9 @@ class Trade(FactModel):
 
 class TradeStatusEvent(FactModel):
     """One move of a trade from a status to the next."""
+
+    # Worked out by the handler, not told by the caller.
+    undigested = ("from_status",)
 
     account = fact_key("core.Account")
     trade = fact_key("trading_engine.Trade", related_name="status_events")

@@ -28,9 +28,13 @@ class User(AbstractUser):
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     default_position_size = BoundedDecimalField(
-        max_digits=5, decimal_places=2, minimum=Decimal(0), maximum=Decimal(100), default=Decimal("2.00"),
+        max_digits=5,
+        decimal_places=2,
+        minimum=Decimal(0),
+        maximum=Decimal(100),
+        default=Decimal("2.00"),
         help_text="Percent of equity per position.",
-    )  # fmt: skip
+    )
     risk_tolerance = ChoiceField(max_length=10, choices=RiskTolerance, default=RiskTolerance.MEDIUM)
     notification_preferences = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -70,7 +74,12 @@ class Account(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "name"], name="account_name"),
-            models.CheckConstraint(condition=~Q(name="") & ~Q(base_currency=""), name="ck_account_named"),
+            models.CheckConstraint(
+                condition=~Q(name="") & ~Q(base_currency=""),
+                name="ck_account_named",
+                violation_error_code="name",
+                violation_error_message="account name and base currency must not be empty",
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["environment"], name="account_environment")]
         triggers: ClassVar = [

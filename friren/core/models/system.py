@@ -38,9 +38,13 @@ class AuditLog(FactModel):
     )
     occurred_at = models.DateTimeField()
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, db_index=False,
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
         related_name="audit_entries",
-    )  # fmt: skip
+    )
     actor_label = models.CharField(max_length=150, blank=True)
     action = ChoiceField(max_length=20, choices=AuditAction)
     model_label = models.CharField(max_length=100)

@@ -1,0 +1,64 @@
+"""
+The digest of a fact: equal facts have equal digests, however they were written down.
+
+The first 16 bytes of SHA-256 over the JSON of the frozen fields: keys sorted, decimals as plain
+text without trailing zeros, times as whole microseconds since 1970 in UTC, UUIDs as text, nulls and
+defaults left out. A JSON number that is whole is written whole (1.0 as 1), since PostgreSQL's jsonb
+does not keep the difference.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from friren.core.numbers import plain
+
+__all__ = ["DIGEST_SIZE", "canonical", "digest_of"]
+
+DIGEST_SIZE: Final = 16
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_encoder: Final = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(values: Mapping[str, Any]) -> bytes:
+    """Return the canonical JSON of the fields of a fact."""
+    return _encoder.encode(_plain_tree(values))
+
+
+def digest_of(values: Mapping[str, Any]) -> bytes:
+    """Return the 16-byte digest of the fields of a fact."""
+    return hashlib.sha256(canonical(values)).digest()[:DIGEST_SIZE]
+
+
+def _plain_tree(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        # msgspec writes integers of any width it can hold; wider ones (jsonb takes them) as text.
+        return value if -(2**63) <= value < 2**64 else f"int:{value}"
+    if isinstance(value, float):
+        return _plain_tree(int(value)) if value.is_integer() else value
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, dt.datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, Mapping):
+        return {key: _plain_tree(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_tree(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,178 @@
+"""
+Handlers: how each kind of fact becomes rows. One per kind, whoever the writer is.
+
+Facts that only insert share `insert`: a single INSERT … ON CONFLICT (id) DO NOTHING generated from
+the model's fields. A kind with several rows registers a handler of its own, run in one transaction.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NoReturn
+from uuid import UUID
+
+from django.db import DatabaseError, connections, transaction
+from psycopg.types.json import Jsonb
+
+from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
+from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
+from friren.persistence.facts import Fact, FactSpec, spec_named
+from friren.persistence.receipts import Receipt, WriteOutcome
+
+__all__ = ["Handler", "apply", "apply_all", "apply_within", "insert", "register_handler"]
+
+Handler = Callable[..., Receipt]
+
+_handlers: dict[str, Handler] = {}
+
+UNIQUE_VIOLATION: Final = "23505"
+FOREIGN_KEY_VIOLATION: Final = "23503"
+# Class 22 (data exception) and 23 (integrity violation) blame the data; all else is the database's own trouble.
+DATA_SQLSTATES: Final = ("22", "23")
+
+
+def register_handler(kind: str, handler: Handler) -> None:
+    """Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it."""
+    _handlers[kind] = handler
+
+
+def apply(fact: Fact, *, using: str) -> Receipt:
+    """
+    Store `fact` in one commit of its own.
+
+    Raises:
+        RejectedRecordError: the database refuses the data; nothing was stored.
+        DatabaseError: the database is in trouble.
+        RuntimeError: called inside an open transaction, which could still take the record back.
+    """
+    _refuse_open_transaction(using)
+    if fact.kind not in _handlers:
+        return insert(fact, using=using)
+    return apply_all([fact], using=using)[0]
+
+
+def apply_all(facts: Sequence[Fact], *, using: str) -> list[Receipt]:
+    """Store several facts in one commit: all of them, or none when one raises. Errors as for `apply`."""
+    _refuse_open_transaction(using)
+    with transaction.atomic(using=using, durable=True):
+        return [apply_within(fact, using=using) for fact in facts]
+
+
+def apply_within(fact: Fact, *, using: str) -> Receipt:
+    """Store `fact` as part of the transaction the caller has opened; its receipt holds once that commits."""
+    return _handlers.get(fact.kind, insert)(fact, using=using)
+
+
+def _refuse_open_transaction(using: str) -> None:
+    if connections[using].in_atomic_block:
+        raise RuntimeError(
+            "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
+            "already reported as stored; call it outside"
+        )
+
+
+def insert(fact: Fact, *, using: str) -> Receipt:
+    """
+    Insert the row of `fact`, or find that it is there already.
+
+    May run inside a transaction. A fact of another system is also found by venue and external id.
+
+    Raises:
+        KeyReusedError: the key is taken by other content.
+        RejectedRecordError, PeriodClosedError: the database refuses the data.
+    """
+    spec = spec_named(fact.kind)
+    connection = connections[using]
+    parameters = _parameters(spec, fact, using)
+    # A refused statement spoils the transaction around it. Only a second key can be refused in the normal course.
+    guarded = connection.in_atomic_block and "external_id" in fact.values
+    try:
+        with transaction.atomic(using=using) if guarded else connection.wrap_database_errors:
+            with connection.cursor() as cursor:
+                cursor.execute(_insert_sql(spec.kind), parameters)
+                if cursor.fetchone() is not None:
+                    return Receipt(fact.id, WriteOutcome.STORED)
+    except DatabaseError as exc:
+        found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
+        if found is not None:
+            return found
+        _raise_refusal(spec, fact, exc)
+    return _compare(spec, fact, {"id": fact.id}, using)
+
+
+def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:
+    """Return the receipt of a duplicate, or say that the key was used for something else."""
+    row = spec.model._default_manager.using(using).filter(**key).values_list("id", "digest").first()
+    if row is not None and bytes(row[1]) == fact.digest:
+        return Receipt(row[0], WriteOutcome.DUPLICATE)
+    external_id = fact.values.get("external_id")
+    name, value = ("external_id", external_id) if external_id else ("id", fact.id)
+    raise KeyReusedError(name, value, f"a {spec.kind} with this key is already stored with other content")
+
+
+def _stored_already(spec: FactSpec, fact: Fact, exc: DatabaseError, using: str) -> Receipt | None:
+    """Return the receipt of the row that a refused insert ran into, None if it ran into something else."""
+    sqlstate, constraint = _diagnosis(exc)
+    if sqlstate == UNIQUE_VIOLATION and constraint.endswith("_external"):
+        key = {name: fact.values.get(name, "") for name in ("venue", "external_id")}
+        return _compare(spec, fact, {"account_id": fact.values["account"], **key}, using)
+    if sqlstate == PERIOD_CLOSED_SQLSTATE:
+        # The trigger runs before the key is looked at: a fact stored before the close is still a duplicate.
+        rows = spec.model._default_manager.using(using).filter(id=fact.id, digest=fact.digest)
+        return Receipt(fact.id, WriteOutcome.DUPLICATE) if rows.exists() else None
+    return None
+
+
+def _raise_refusal(spec: FactSpec, fact: Fact, exc: DatabaseError) -> NoReturn:
+    """Raise what the database said in our words; what is no fault of the data is raised as it is."""
+    sqlstate, constraint = _diagnosis(exc)
+    diag = getattr(exc.__cause__, "diag", None)
+    if sqlstate == PERIOD_CLOSED_SQLSTATE:
+        column = getattr(diag, "column_name", None) or ""
+        raise PeriodClosedError(column, fact.values.get(column), getattr(diag, "message_primary", "")) from exc
+    if sqlstate == FOREIGN_KEY_VIOLATION:
+        named = re.search(r"Key \((\w+)\)", getattr(diag, "message_detail", None) or "")
+        column = named.group(1) if named else ""
+        field = next((f.name for f in spec.fields.values() if f.column == column), column)
+        raise RejectedRecordError(field, fact.values.get(field), "refers to a row that is not stored") from exc
+    if sqlstate == UNIQUE_VIOLATION:
+        raise KeyReusedError("", None, f"another {spec.kind} is stored under the key {constraint}") from exc
+    if sqlstate[:2] in DATA_SQLSTATES:
+        raise RejectedRecordError("", None, f"the database refuses this {spec.kind}: {exc}") from exc
+    raise exc
+
+
+def _diagnosis(exc: DatabaseError) -> tuple[str, str]:
+    """Return SQLSTATE and the name of the constraint of a database error, "" where there is none."""
+    cause = exc.__cause__
+    diag = getattr(cause, "diag", None)
+    return getattr(cause, "sqlstate", None) or "", getattr(diag, "constraint_name", None) or ""
+
+
+@functools.cache
+def _insert_sql(kind: str) -> str:
+    spec = spec_named(kind)
+    columns = ["id", "digest", *(field.column for field in spec.fields.values())]
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join(["%s"] * len(columns))
+    # Names come from the models, never from a caller.
+    return (
+        f'INSERT INTO "{spec.model._meta.db_table}" ({names}) VALUES ({marks}) '  # noqa: S608
+        "ON CONFLICT (id) DO NOTHING RETURNING id"
+    )
+
+
+def _parameters(spec: FactSpec, fact: Fact, using: str) -> list[UUID | Any]:
+    return [fact.id, fact.digest, *(column_value(field, fact, using) for field in spec.fields.values())]
+
+
+def column_value(field: Any, fact: Fact, using: str) -> Any:
+    """Return what stands in the column of `field` for this fact; rows named by natural key are looked up."""
+    value = fact.values.get(field.name, field.default)
+    if value is None:
+        return None
+    if field.natural is not None:
+        return field.natural.resolve(value, fact, using=using)
+    return Jsonb(value) if field.is_json else value

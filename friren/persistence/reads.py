@@ -1,0 +1,121 @@
+"""
+Reading pages, newest first, by key and not by offset.
+
+A row is a light frozen struct with the model's field names: a referred row appears as its natural
+key (a symbol as its ticker) or its id, so a page is one query and plain data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import functools
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from friren.errors import RejectedRecordError
+from friren.persistence import checks
+from friren.persistence.facts import natural_key_of
+from friren.persistence.receipts import Rows
+
+__all__ = ["PAGE_ROWS_MAX", "check_limit", "light_rows", "newest_first", "row_type"]
+
+# A page a person or a plot can use; what is longer is paged by `after=`.
+PAGE_ROWS_MAX: Final = 100_000
+# How rows reached us, not what they say.
+UNREAD: Final = frozenset({"digest", "recorded_seq", "producer"})
+
+_PLAIN_TYPES: Final[tuple[tuple[type[models.Field[Any, Any]], Any], ...]] = (
+    (models.DecimalField, decimal.Decimal),
+    (models.FloatField, float),
+    (models.BooleanField, bool),
+    (models.IntegerField, int),
+    (models.DateTimeField, dt.datetime),
+    (models.DateField, dt.date),
+    (models.UUIDField, UUID),
+    (ArrayField, list[str]),
+    (models.CharField, str),
+    (models.TextField, str),
+)
+
+
+def check_limit(limit: Any) -> int:
+    """Return a page size, 1 to PAGE_ROWS_MAX."""
+    return checks.check_count("limit", limit, minimum=1, maximum=PAGE_ROWS_MAX)
+
+
+@functools.cache
+def _columns(model: type[models.Model]) -> tuple[tuple[str, str, Any], ...]:
+    """Return (name in the row, path in a query, type) of every field that is read."""
+    columns = []
+    for field in model._meta.concrete_fields:
+        if field.name in UNREAD:
+            continue
+        path, kind = field.name, _python_type(field)
+        if isinstance(field, models.ForeignKey):
+            natural = natural_key_of(field)
+            path = f"{field.name}__{natural.path}" if natural is not None else field.attname
+            kind = str if natural is not None else _python_type(field.target_field)
+        columns.append((field.name, path, kind | None if field.null else kind))
+    return tuple(columns)
+
+
+def _python_type(field: models.Field[Any, Any]) -> Any:
+    return next((kind for of, kind in _PLAIN_TYPES if isinstance(field, of)), Any)
+
+
+@functools.cache
+def row_type(model: type[models.Model]) -> type[msgspec.Struct]:
+    """Return the struct that rows of `model` are read into."""
+    fields = [(name, kind) for name, _path, kind in _columns(model)]
+    return msgspec.defstruct(f"{model.__name__}Row", fields, frozen=True, module=__name__)
+
+
+def light_rows(rows: QuerySet[Any, Any]) -> list[Any]:
+    """Return the rows of a queryset as light structs."""
+    make = row_type(rows.model)
+    return [make(*values) for values in rows.values_list(*(path for _name, path, _kind in _columns(rows.model)))]
+
+
+def newest_first(
+    rows: QuerySet[Any, Any], *, time: str, start: Any = None, end: Any = None, limit: int = 100, after: Any = None
+) -> Rows[Any]:
+    """
+    Return a page of `rows` by (time, id) descending.
+
+    Args:
+        rows: the filtered queryset.
+        time: name of the time field.
+        start, end: bounds of the time, aware; start included, end not.
+        limit: rows at most, 1 to PAGE_ROWS_MAX.
+        after: `next` of the page before.
+
+    Raises:
+        RejectedRecordError: a bound, the limit or `after` is not what is wanted.
+    """
+    if start is not None:
+        rows = rows.filter(**{f"{time}__gte": checks.check_time("start", start)})
+    if end is not None:
+        rows = rows.filter(**{f"{time}__lt": checks.check_time("end", end)})
+    if after is not None:
+        moment, key = _position(after)
+        # The first condition alone is implied, and lets the index be entered at the right place.
+        rows = rows.filter(Q(**{f"{time}__lte": moment}) & (Q(**{f"{time}__lt": moment}) | Q(id__lt=key)))
+    size = check_limit(limit)
+    as_of = timezone.now()
+    found = light_rows(rows.order_by(f"-{time}", "-id")[: size + 1])
+    page = found[:size]
+    following = (getattr(page[-1], time), page[-1].id) if len(found) > size else None
+    return Rows(page, as_of=as_of, next=following)
+
+
+def _position(after: Any) -> tuple[dt.datetime, UUID]:
+    if not isinstance(after, tuple) or len(after) != 2:
+        raise RejectedRecordError("after", after, "give the `next` of the page before")
+    return checks.check_time("after", after[0]), checks.check_uuid("after", after[1])

@@ -1,0 +1,81 @@
+"""Handlers of the facts of this floor that change more than one row. Each runs in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connections
+from django.db.models import Model
+
+from friren.errors import PeriodClosedError, RejectedRecordError
+from friren.persistence.facts import Fact
+from friren.persistence.handlers import insert, register_handler
+from friren.persistence.receipts import Receipt, WriteOutcome
+from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, check_move
+from trading_engine.models import Order, Trade
+from trading_engine.models.choices import TradeStatus
+from trading_engine.regime_intervals import store_regime
+
+__all__ = ["register"]
+
+
+def register() -> None:
+    """Register the handlers of this floor."""
+    register_handler("order_status_event", move_order)
+    register_handler("trade_status_event", move_trade)
+    register_handler("regime_history", store_regime)
+
+
+def move_order(fact: Fact, *, using: str) -> Receipt:
+    """Move an order to the event's status. What the venue told us with it (its order id) is in the payload."""
+    order = _locked(Order, "order", fact, using)
+    if order.status == fact.values["to_status"]:
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+    check_move(ORDER_MOVES, held=order.status, wanted=fact.values["to_status"])
+    moved: dict[str, Any] = {"status": fact.values["to_status"]}
+    if order.status == "pending" and moved["status"] == "submitted":
+        moved["submitted_at"] = fact.values["occurred_at"]
+    payload = fact.values.get("payload", {})
+    moved |= {name: payload[name] for name in ("venue", "external_id") if name in payload}
+    if order.external_id and moved.get("external_id", order.external_id) != order.external_id:
+        raise RejectedRecordError("external_id", moved["external_id"], f"is already {order.external_id!r}, for good")
+    return _move(order, fact, moved, using)
+
+
+def move_trade(fact: Fact, *, using: str) -> Receipt:
+    """Move a trade to the event's status. A busted trade leaves the books when they are next touched."""
+    trade = _locked(Trade, "trade", fact, using)
+    if trade.status == fact.values["to_status"]:
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+    check_move(TRADE_MOVES, held=trade.status, wanted=fact.values["to_status"])
+    if fact.values["to_status"] == TradeStatus.BUSTED:
+        # FOR KEY SHARE waits for a closing of the books that is under way (it takes the row FOR UPDATE).
+        closed = _closed_until(trade.account_id, using)
+        if closed is not None and trade.executed_at < closed:
+            raise PeriodClosedError("trade", trade.id, f"the books are closed before {closed.isoformat()}")
+    return _move(trade, fact, {"status": fact.values["to_status"]}, using)
+
+
+def _closed_until(account_id: Any, using: str) -> Any:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT closed_until FROM core_account WHERE id = %s FOR KEY SHARE", [account_id])
+        return cursor.fetchone()[0]
+
+
+def _locked(model: type[Model], field: str, fact: Fact, using: str) -> Any:
+    """Return the row the event is about, locked; FOR NO KEY UPDATE leaves foreign keys to it alone."""
+    rows = model._default_manager.using(using).select_for_update(no_key=True)
+    found = rows.filter(id=fact.values[field], account_id=fact.values["account"]).first()
+    if found is None:
+        raise RejectedRecordError(field, fact.values[field], "is not stored in this account")
+    return found
+
+
+def _move(row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt:
+    """Write the event, with the status it came from, and the row's new status."""
+    event = Fact(kind=fact.kind, id=fact.id, digest=fact.digest, values={**fact.values, "from_status": row.status})
+    receipt = insert(event, using=using)
+    if receipt.outcome is WriteOutcome.STORED:
+        type(row)._default_manager.using(using).filter(id=row.id, status=row.status).update(**moved)
+    return receipt

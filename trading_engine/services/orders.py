@@ -1,0 +1,105 @@
+"""The order side of the trade logger: intents, stored before anything is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, Unpack
+from uuid import UUID
+
+from django.utils import timezone
+
+from friren.persistence import checks
+from friren.persistence.facts import spec_of
+from friren.persistence.receipts import Receipt, Rows
+from friren.persistence.reads import newest_first
+from trading_engine.models import Order, OrderStatusEvent
+from trading_engine.models.orders import OPEN_ORDER_STATUSES
+from trading_engine.services.base import AccountService
+from trading_engine.trade_facts import OrderDetails, order_fact
+
+__all__ = ["OrderMethods"]
+
+
+class OrderMethods(AccountService):
+    """What `TradeLogger` does with orders."""
+
+    def log_order(
+        self,
+        *,
+        action: str,
+        quantity: Decimal | int,
+        timestamp: dt.datetime,
+        order_id: UUID | str | None = None,
+        **details: Unpack[OrderDetails],
+    ) -> Receipt:
+        """
+        Store an order, before it is sent. Its id is the client order id to send with it.
+
+        Args:
+            action: buy, sell, short or cover; buy_yes, buy_no, sell_yes or sell_no of a market.
+            quantity: units, more than 0; at most 20 integer digits and 18 decimals.
+            timestamp: when it was decided, aware.
+            order_id: a UUID becomes the id, other text the venue's order id (`external_id`).
+            details: `symbol` or `market`, and what OrderDetails lists; type MARKET unless said.
+
+        Raises:
+            RejectedRecordError: a value breaks a rule; nothing was stored.
+            KeyReusedError: the id, or the venue and external id, is another order's.
+        """
+        return self.recorder.record(
+            order_fact(
+                self.account, action=action, quantity=quantity, timestamp=timestamp, order_id=order_id, **details
+            )
+        )
+
+    def update_order_status(
+        self,
+        order: Any,
+        status: str,
+        *,
+        timestamp: dt.datetime | None = None,
+        reason: str | None = None,
+        venue: str | None = None,
+        external_id: str | None = None,
+        payload: dict[str, Any] | None = None,
+    ) -> Receipt:
+        """
+        Move an order to `status`. The status it already has is a DUPLICATE.
+
+        Args:
+            order: id, receipt or row.
+            timestamp: when it happened, aware; now unless given.
+            venue, external_id: the venue and its order id, which may be set once.
+            payload: what the venue said, as JSON.
+
+        Raises:
+            InvalidTransitionError: the order's status cannot be followed by this one.
+            RejectedRecordError: a value breaks a rule, or the order is not stored.
+        """
+        told = {
+            name: spec_of(Order).fields[name].check(name, value)
+            for name, value in (("venue", venue), ("external_id", external_id))
+            if value is not None
+        }
+        said = checks.check_json("payload", payload or {}, kind=dict)
+        return self._record(
+            OrderStatusEvent,
+            account=self.account.id,
+            order=order,
+            to_status=status,
+            occurred_at=timezone.now() if timestamp is None else timestamp,
+            reason=reason,
+            payload={**said, **told},
+        )
+
+    def open_orders(self, *, limit: int = 1000, after: Any = None) -> Rows[Any]:
+        """
+        Return the orders that may still be filled, newest first: what to ask the venue about after a crash.
+
+        Args:
+            limit: rows at most.
+            after: `next` of the page before.
+        """
+        orders = Order.objects.using(self.using).filter(account=self.account.id, status__in=OPEN_ORDER_STATUSES)
+        return newest_first(orders, time="requested_at", limit=limit, after=after)

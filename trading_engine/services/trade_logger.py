@@ -1,0 +1,227 @@
+"""Record orders and fills: the facts that the books are made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, Unpack
+from uuid import UUID
+
+from django.utils import timezone
+
+from friren.core.ids import natural_id, new_id
+from friren.errors import RejectedRecordError
+from friren.persistence.facts import Fact, make_fact, spec_of
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows
+from friren.persistence.reads import newest_first
+from trading_engine.models import Trade, TradeStatusEvent
+from trading_engine.models.choices import TradeStatus
+from trading_engine.services.orders import OrderMethods
+from trading_engine.symbols import symbol_key
+from trading_engine.trade_facts import TradeDetails, trade_fact
+
+__all__ = ["TradeLogger"]
+
+# How a position opened by the one action is closed.
+CLOSING_ACTION: Final = {"buy": "sell", "short": "cover", "buy_yes": "sell_yes", "buy_no": "sell_no"}
+# What belongs to the moment of exit; the other details are the entry's.
+EXIT_DETAILS: Final = ("exit_reason", "source_pnl")
+
+
+class TradeLogger(OrderMethods):
+    """
+    Records the orders and fills of one account.
+
+    `log_trade` stores; the books take the fill in when they are next touched (see PortfolioTracker).
+    """
+
+    def log_trade(
+        self,
+        *,
+        action: str,
+        quantity: Decimal | int,
+        price: Decimal | int,
+        timestamp: dt.datetime,
+        trade_id: UUID | str | None = None,
+        **details: Unpack[TradeDetails],
+    ) -> Receipt:
+        """
+        Store a fill.
+
+        Args:
+            action: buy, sell, short or cover; buy_yes, buy_no, sell_yes or sell_no of a market.
+            quantity: units, more than 0; at most 20 integer digits and 18 decimals.
+            price: per unit, any sign; 0 to 1 for a market.
+            timestamp: when it was executed, aware.
+            trade_id: a UUID becomes the id, other text the venue's id (`external_id`).
+            details: `symbol` or `market`, and what TradeDetails lists.
+
+        Returns:
+            STORED, or DUPLICATE when the same fill is there already.
+
+        Raises:
+            RejectedRecordError: a value breaks a rule; nothing was stored.
+            KeyReusedError: the id, or the venue and external id, is another fill's.
+            PeriodClosedError: the account's books are closed for that time.
+        """
+        return self.recorder.record(
+            trade_fact(
+                self.account, action=action, quantity=quantity, price=price, timestamp=timestamp, trade_id=trade_id,
+                **details,
+            )
+        )  # fmt: skip
+
+    def log_round_trip(
+        self,
+        *,
+        action: str,
+        quantity: Decimal | int,
+        entry_price: Decimal | int,
+        entry_timestamp: dt.datetime,
+        exit_price: Decimal | int,
+        exit_timestamp: dt.datetime,
+        entry_commission: Decimal | int | None = None,
+        exit_commission: Decimal | int | None = None,
+        external_id: str | None = None,
+        **details: Unpack[TradeDetails],
+    ) -> tuple[Receipt, Receipt]:
+        """
+        Store an entry and its exit as two fills that share a `round_trip`, both or neither.
+
+        Args:
+            action: of the entry: buy, short, buy_yes or buy_no.
+            entry_…, exit_…: as `price`, `timestamp`, `commission` of `log_trade`.
+            external_id: of the pair at its venue; the fills get it with `:entry` and `:exit`.
+            details: as for `log_trade`; `exit_reason` and `source_pnl` go to the exit, the rest to both.
+
+        Returns:
+            The receipts of entry and exit. Errors as for `log_trade`.
+        """
+        opening = spec_of(Trade).fields["action"].check("action", action)
+        if opening not in CLOSING_ACTION:
+            raise RejectedRecordError("action", action, f"an entry is one of {', '.join(CLOSING_ACTION)}")
+        given = details.get("round_trip")
+        if given is None:
+            key = (self.account.id, details.get("venue") or "", external_id)
+            details["round_trip"] = natural_id("round_trip", *key) if external_id else new_id()
+        at_exit = {name: details.pop(name, None) for name in EXIT_DETAILS}  # type: ignore[misc]  # names of the TypedDict
+        entered = {"price": entry_price, "timestamp": entry_timestamp, "commission": entry_commission}
+        left = {"price": exit_price, "timestamp": exit_timestamp, "commission": exit_commission}
+        common = {**details, "quantity": quantity}
+        facts = [
+            self._leg("entry", external_id, entered, {**common, "action": opening}),
+            self._leg("exit", external_id, left, {**common, "action": CLOSING_ACTION[opening], **at_exit}),
+        ]
+        if facts[1].values["executed_at"] < facts[0].values["executed_at"]:
+            raise RejectedRecordError("exit_timestamp", exit_timestamp, "must not be before entry_timestamp")
+        entry, exit_ = self.recorder.record_all(facts)
+        return entry, exit_
+
+    def bulk_log(self, trades: Iterable[Mapping[str, Any]]) -> BulkReceipt:
+        """
+        Store many fills, each given as the keywords of `log_trade`.
+
+        Returns:
+            How many were stored and were there already, and (index, error) of those refused.
+        """
+        return self.recorder.record_many([partial(self._trade_fact, trade) for trade in trades])
+
+    def update_trade_status(
+        self, trade: Any, status: str, *, timestamp: dt.datetime | None = None, reason: str | None = None
+    ) -> Receipt:
+        """
+        Move a trade to settled or busted. The status it already has is a DUPLICATE.
+
+        Args:
+            trade: id, receipt or row.
+            timestamp: when it happened, aware; now unless given.
+
+        Raises:
+            InvalidTransitionError: the trade's status cannot be followed by this one.
+            PeriodClosedError: a bust of a trade in a closed period.
+            RejectedRecordError: a value breaks a rule, or the trade is not stored in this account.
+        """
+        return self.recorder.record(self._status_fact(trade, status, timestamp, reason))
+
+    def bust_trade(self, trade: Any, *, reason: str, timestamp: dt.datetime | None = None) -> Receipt:
+        """Declare that a trade never happened. It stays stored, and leaves the books. Errors as above."""
+        return self.update_trade_status(trade, TradeStatus.BUSTED, timestamp=timestamp, reason=reason)
+
+    def correct_trade(self, trade: Any, *, reason: str, corrected: Mapping[str, Any]) -> tuple[Receipt, Receipt]:
+        """
+        Bust a trade and store what really happened in its place, both or neither.
+
+        Args:
+            trade: id, receipt or row of the wrong one.
+            corrected: the keywords of `log_trade` for the right one.
+
+        Returns:
+            The receipts of the bust and of the new trade. Errors as for `bust_trade` and `log_trade`.
+        """
+        bust = self._status_fact(trade, TradeStatus.BUSTED, None, reason)
+        right = self._trade_fact(corrected, corrects=bust.values["trade"])
+        busted, stored = self.recorder.record_all([bust, right])
+        return busted, stored
+
+    def get_trade_history(
+        self,
+        symbol: Any = None,
+        *,
+        strategy: str | None = None,
+        status: str | None = None,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        limit: int = 100,
+        after: Any = None,
+    ) -> Rows[Any]:
+        """
+        Return fills of this account, newest first.
+
+        Args:
+            symbol: ticker or (ticker, venue); all when None.
+            strategy: exact `strategy_used`.
+            status: filled, settled or busted.
+            start, end: bounds of the execution time, aware; start included, end not.
+            limit: rows at most, 1 to 100000.
+            after: `next` of the page before.
+
+        Raises:
+            RejectedRecordError: an argument breaks a rule.
+        """
+        trades = Trade.objects.using(self.using).filter(account=self.account.id)
+        if symbol is not None:
+            ticker, venue = symbol_key("symbol", symbol)
+            trades = trades.filter(symbol__ticker=ticker, symbol__venue=venue)
+        if strategy is not None:
+            trades = trades.filter(strategy_used=spec_of(Trade).fields["strategy_used"].check("strategy", strategy))
+        if status is not None:
+            trades = trades.filter(status=spec_of(Trade).fields["status"].check("status", status))
+        return newest_first(trades, time="executed_at", start=start, end=end, limit=limit, after=after)
+
+    def _leg(self, name: str, external_id: str | None, own: dict[str, Any], common: dict[str, Any]) -> Fact:
+        """Return one fill of a round trip; a refusal names the parameter as the caller knows it."""
+        key = f"{external_id}:{name}" if external_id else None
+        try:
+            return trade_fact(self.account, **{**common, **own, "external_id": key})
+        except RejectedRecordError as exc:
+            if exc.field not in own:
+                raise
+            raise type(exc)(f"{name}_{exc.field}", exc.value, exc.rule) from exc
+
+    def _trade_fact(self, trade: Mapping[str, Any], **more: Any) -> Fact:
+        if not isinstance(trade, Mapping):
+            raise RejectedRecordError("trade", trade, "a mapping of log_trade's keywords is wanted")
+        return trade_fact(self.account, **{**_required(trade), **trade, **more})
+
+    def _status_fact(self, trade: Any, status: str, timestamp: dt.datetime | None, reason: str | None) -> Fact:
+        at = timezone.now() if timestamp is None else timestamp
+        return make_fact(
+            TradeStatusEvent, account=self.account.id, trade=trade, to_status=status, occurred_at=at, reason=reason
+        )
+
+
+def _required(trade: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the keywords that a mapping lacks as None, so that their absence is a refusal and no TypeError."""
+    return {name: None for name in ("action", "quantity", "price", "timestamp") if name not in trade}

@@ -1,0 +1,165 @@
+"""
+How a trade or an order that a caller describes becomes a fact. Shared by every logger that takes one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from friren.accounts import AccountHandle
+from friren.core.ids import natural_id
+from friren.core.numbers import CONTEXT, LIMIT
+from friren.errors import RejectedRecordError
+from friren.persistence import checks
+from friren.persistence.facts import Fact, make_fact
+from trading_engine.models import Order, Trade
+from trading_engine.models.choices import InstrumentType
+
+__all__ = ["OrderDetails", "TradeDetails", "fact_key", "order_fact", "trade_fact"]
+
+EXTERNAL_ID_LENGTH_MAX = 255
+
+
+class TradeDetails(TypedDict, total=False):
+    """
+    What may be told of a fill beside instrument, action, quantity, price and time.
+
+    Money is Decimal or int; scores and confidence are measurements, floats are fine.
+    """
+
+    symbol: Any  # ticker, (ticker, venue) or Symbol; or else:
+    market: Any  # id of a prediction market
+    instrument_type: str | None  # EQUITY; LEVERAGED when a leverage is given, PREDICTION when a market is
+    order: Any  # id, receipt or row of the order it fills
+    amount: Decimal | int | None  # exact stake of a prediction trade
+    received_at: dt.datetime | None
+    commission: Decimal | int | None  # a cost is positive
+    commission_currency: str | None  # the instrument's when empty
+    venue: str | None
+    external_id: str | None
+    liquidity: str | None
+    expected_price: Decimal | int | None
+    stop_loss_price: Decimal | int | None
+    target_price: Decimal | int | None
+    leverage: Decimal | float | None
+    exit_reason: str | None
+    tags: list[str] | None
+    extra: dict[str, Any] | None
+    round_trip: UUID | None
+    source_pnl: Decimal | int | None
+    strategy_used: str | None
+    model_id: str | None
+    regime_at_entry: str | None
+    sentiment_score: float | Decimal | None  # -1 to 1
+    confidence_score: float | Decimal | None  # 0 to 1
+    reasoning: str | None
+    shap_values: dict[str, Any] | None
+    market_question: str | None
+    event: Any
+    event_title: str | None
+    event_ends_at: dt.datetime | None
+
+
+class OrderDetails(TypedDict, total=False):
+    """What may be told of an order beside instrument, action, quantity and time."""
+
+    symbol: Any
+    market: Any
+    signal: Any  # id, receipt or row of the signal it follows
+    type: str | None  # MARKET
+    time_in_force: str | None  # DAY
+    limit_price: Decimal | int | None
+    stop_price: Decimal | int | None
+    stop_loss_price: Decimal | int | None
+    target_price: Decimal | int | None
+    leverage: Decimal | float | None
+    strategy_used: str | None
+    round_trip: UUID | None
+    reasoning: str | None
+    expires_at: dt.datetime | None
+    venue: str | None
+    external_id: str | None
+    tags: list[str] | None
+    extra: dict[str, Any] | None
+
+
+def fact_key(
+    kind: str, account: AccountHandle, given: Any, *, field: str, venue: str | None, external_id: str | None
+) -> tuple[UUID | None, str | None]:
+    """
+    Return (id, external id) of a fact whose caller may have named it.
+
+    A UUID is the id. Other text is the id of another system: the fact's own id is then derived from
+    (account, venue, external id), so that the same fact told twice is one row, database or no database.
+    None twice: the id is to be made.
+    """
+    if given is not None:
+        try:
+            return checks.check_uuid(field, given), external_id
+        except RejectedRecordError:
+            text = checks.check_text(field, given, length=EXTERNAL_ID_LENGTH_MAX, blank=False)
+        if external_id is not None and external_id != text:
+            raise RejectedRecordError(field, given, "is no UUID, so it is the external_id, and another one is given")
+        external_id = text
+    if external_id:
+        checks.check_text("external_id", external_id, length=EXTERNAL_ID_LENGTH_MAX)
+        checks.check_text("venue", venue or "")
+        return natural_id(kind, account.id, venue or "", external_id), external_id
+    return None, None
+
+
+def trade_fact(
+    account: AccountHandle,
+    *,
+    action: str,
+    quantity: Decimal | int,
+    price: Decimal | int,
+    timestamp: dt.datetime,
+    trade_id: UUID | str | None = None,
+    corrects: UUID | None = None,
+    **details: Unpack[TradeDetails],
+) -> Fact:
+    """Return the fact of a fill. Parameters and errors as for `TradeLogger.log_trade`."""
+    key, external_id = fact_key(
+        "trade", account, trade_id, field="trade_id", venue=details.get("venue"), external_id=details.get("external_id")
+    )
+    details["external_id"] = external_id
+    if details.get("instrument_type") is None:
+        details["instrument_type"] = _instrument_type(details)
+    fact = make_fact(
+        Trade, id=key, account=account.id, action=action, quantity=quantity, price=price,
+        executed_at=checks.check_time("timestamp", timestamp),
+        corrects=corrects, **details,
+    )  # fmt: skip
+    if CONTEXT.multiply(fact.values["quantity"], abs(fact.values.get("price", Decimal(0)))) >= LIMIT:
+        raise RejectedRecordError("quantity", quantity, f"quantity × price must be less than {LIMIT:f}")
+    return fact
+
+
+def order_fact(
+    account: AccountHandle,
+    *,
+    action: str,
+    quantity: Decimal | int,
+    timestamp: dt.datetime,
+    order_id: UUID | str | None = None,
+    **details: Unpack[OrderDetails],
+) -> Fact:
+    """Return the fact of an order. Parameters and errors as for `TradeLogger.log_order`."""
+    key, external_id = fact_key(
+        "order", account, order_id, field="order_id", venue=details.get("venue"), external_id=details.get("external_id")
+    )
+    details["external_id"] = external_id
+    return make_fact(
+        Order, id=key, account=account.id, action=action, quantity=quantity,
+        requested_at=checks.check_time("timestamp", timestamp), **details,
+    )  # fmt: skip
+
+
+def _instrument_type(details: TradeDetails) -> str:
+    if details.get("market") is not None:
+        return InstrumentType.PREDICTION
+    return InstrumentType.EQUITY if details.get("leverage") is None else InstrumentType.LEVERAGED
