@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
 
@@ -35,8 +35,8 @@ __all__ = [
 DAYS_PER_YEAR: Final = 252
 # One day in twenty: the usual tail of a daily value at risk.
 VAR_TAIL: Final = 0.05
-# Below this many returns the tail of 5 % is not even one observation.
-VAR_RETURNS_MIN: Final = 20
+# Below this many returns the tail of 5 % is not even one observation, and a correlation is noise.
+RETURNS_MIN: Final = 20
 # A quantile of returns is a measurement: money made of it is no more exact than this.
 VAR_STEP: Final = Decimal("0.000001")
 
@@ -119,7 +119,7 @@ def value_at_risk(returns: Sequence[float], *, tail: float = VAR_TAIL) -> float 
     """
     if not 0 < tail < 1:
         raise RejectedRecordError("tail", tail, "between 0 and 1")
-    if len(returns) < VAR_RETURNS_MIN:
+    if len(returns) < RETURNS_MIN:
         return None
     quantile = _figure("value_at_risk", returns, cutoff=tail)
     return None if quantile is None else max(0.0, -quantile)
@@ -148,30 +148,23 @@ def correlation_risk(returns_by_symbol: Mapping[str, Sequence[float]]) -> float 
     Return the mean Pearson correlation over all pairs of symbols, -1..1.
 
     Args:
-        returns_by_symbol: returns of the same days, aligned at their end; the shorter series decides.
+        returns_by_symbol: returns of the same days, aligned at their end. Symbols with fewer than 20 are
+            left out, and so are those that did not move; the shortest of the rest decides the period.
 
-    None below two symbols with 20 returns that vary: then there is nothing that could move together.
+    None below two such symbols: then there is nothing that could move together.
     """
-    pairs = [
-        correlation
-        for first, second in combinations(returns_by_symbol.values(), 2)
-        if (correlation := _correlation(first, second)) is not None
-    ]
-    return math.fsum(pairs) / len(pairs) if pairs else None
+    import numpy as np
 
-
-def _correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    count = min(len(first), len(second))
-    if count < VAR_RETURNS_MIN:
+    long_enough = [returns for returns in returns_by_symbol.values() if len(returns) >= RETURNS_MIN]
+    days = min(map(len, long_enough), default=0)
+    moving = [recent for returns in long_enough if min(recent := returns[-days:]) != max(recent)]
+    if len(moving) < 2:
         return None
-    first, second = first[-count:], second[-count:]
-    if min(first) == max(first) or min(second) == max(second):
-        return None
-    mean_first, mean_second = math.fsum(first) / count, math.fsum(second) / count
-    away = [(one - mean_first, other - mean_second) for one, other in zip(first, second, strict=True)]
-    spread = math.sqrt(math.fsum(x * x for x, _ in away) * math.fsum(y * y for _, y in away))
+    count = len(moving)
+    correlations = np.corrcoef(np.asarray(moving, dtype=float))
+    mean = float((correlations.sum() - count) / (count * (count - 1)))
     # Rounding can leave 1.0000000000000002, which no column of correlations takes.
-    return max(-1.0, min(1.0, math.fsum(x * y for x, y in away) / spread)) if spread else None
+    return max(-1.0, min(1.0, mean)) if math.isfinite(mean) else None
 
 
 def _figure(name: str, returns: Sequence[float], **options: Any) -> float | None:
