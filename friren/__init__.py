@@ -25,14 +25,14 @@ def setup() -> None:
     Raises:
         ConfigurationError: a setting is wrong, or the embedded database cannot be started.
     """
-    from friren.startup import setup as _setup  # noqa: PLC0415 - importing friren loads nothing and touches nothing
+    from friren.startup import setup as _setup
 
     _setup()
 
 
 def __getattr__(name: str) -> Any:
     if name == "open_account":
-        from friren.accounts import open_account  # noqa: PLC0415 - needs Django to be set up
+        from friren.accounts import open_account
 
         return open_account
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

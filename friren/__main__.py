@@ -10,19 +10,25 @@ __all__ = ["main"]
 
 def main(argv: list[str] | None = None) -> None:
     """Run a management command; an error that is expected is one plain line and exit code 1."""
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - settings are chosen first
-    from django.db.utils import OperationalError  # noqa: PLC0415
+    from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError
 
-    from friren.errors import FrirenError  # noqa: PLC0415
+    from friren.errors import FrirenError
+    from friren.home import read_env_file
+    from friren.logging_config import configure_logging
+    from friren.operations.connectivity import explain, one_line
 
     arguments = list(sys.argv if argv is None else argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "friren.settings")
     try:
+        read_env_file()
+        configure_logging(os.environ)
         execute_from_command_line(arguments)
     except (FrirenError, OperationalError) as exc:
         if "--traceback" in arguments:
             raise
-        sys.stderr.write(f"error: {' '.join(str(exc).split())}\n")
+        message = explain(exc) if isinstance(exc, OperationalError) else one_line(exc)
+        sys.stderr.write(f"error: {message}\n")
         sys.exit(1)
 
 

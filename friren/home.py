@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import environ
 import platformdirs
 
 from friren.environment import Environment
 from friren.errors import ConfigurationError
 
-__all__ = ["checkout", "env_file", "friren_home", "secret_key"]
+__all__ = ["checkout", "friren_home", "read_env_file", "secret_key"]
 
 SECRET_KEY_LENGTH: Final = 64
 _PACKAGE_PARENT: Final = Path(__file__).resolve().parent.parent
@@ -24,10 +25,16 @@ def checkout() -> Path | None:
     return _PACKAGE_PARENT if (_PACKAGE_PARENT / "manage.py").is_file() else None
 
 
-def env_file(env: Environment) -> Path:
-    """Return the `.env` to read: FRIREN_ENV_FILE, else beside manage.py in a checkout, else the working directory's."""
-    configured = env.text("FRIREN_ENV_FILE")
-    return Path(configured) if configured else (checkout() or Path.cwd()) / ".env"
+def read_env_file() -> None:
+    """
+    Add the variables of `.env` to this process's environment; what is set already wins.
+
+    The file is FRIREN_ENV_FILE, else `.env` beside manage.py in a checkout, else in the working directory.
+    """
+    configured = os.environ.get("FRIREN_ENV_FILE")
+    path = Path(configured) if configured else (checkout() or Path.cwd()) / ".env"
+    if path.exists():
+        environ.Env.read_env(path)
 
 
 def friren_home(env: Environment) -> Path:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import environ
-
 from friren import home
 from friren.database_config import EMBEDDED_ENGINE, get_database_config, hosts, is_loopback
 from friren.embedded.location import locate
 from friren.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+home.read_env_file()
 env = Environment(os.environ)
-if (env_file := home.env_file(env)).exists():
-    environ.Env.read_env(env_file)  # what is set already wins
 
 FRIREN_HOME = home.friren_home(env)
 DEBUG = env.flag("DEBUG", default=False)
@@ -67,6 +64,9 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "friren.urls"
+# Commands and web servers configure logging; a bot that only calls friren.setup() keeps its own.
+LOGGING_CONFIG = None
+
 WSGI_APPLICATION = "friren.wsgi.application"
 ASGI_APPLICATION = "friren.asgi.application"
 

@@ -35,10 +35,10 @@ def prepare_database() -> None:
     Raises:
         ConfigurationError: the embedded database cannot be started.
     """
-    from django.conf import settings  # noqa: PLC0415 - Django is set up by now
-    from django.db import Error  # noqa: PLC0415
+    from django.conf import settings
+    from django.db import Error
 
-    from friren.operations import schema  # noqa: PLC0415
+    from friren.operations import schema
 
     if settings.FRIREN_EMBEDDED and settings.FRIREN_EMBEDDED_AUTOSTART:
         if schema.unapplied():

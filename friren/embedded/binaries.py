@@ -90,7 +90,7 @@ def run(
         text=True,
         errors="replace",
         check=False,
-        cwd=os.path.abspath(os.sep),  # the caller's directory may be closed to that user
+        cwd=Path(os.sep).absolute(),  # the caller's directory may be closed to that user
         env=environment | dict(extra_environment or {}),
         timeout=timeout,
         start_new_session=new_session,

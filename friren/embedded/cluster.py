@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,31 +85,30 @@ def create(location: Location, binaries: Binaries, identity: Identity | None) ->
     """Make the data directory with an empty database, under a draft name until it is complete."""
     draft = location.root / "data.draft"
     shutil.rmtree(draft, ignore_errors=True)
-    locale = ["--locale=C.UTF-8"]
-    if binaries.major >= _BUILTIN_LOCALE_SINCE:
-        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    commands: list[tuple[list[str], str | None]] = [
-        (
-            [binaries.program("initdb"), "-D", str(draft), "-U", OWNER, "-E", "UTF8", *locale]
-            # Whoever reaches the socket is trusted: its directory is private. A network port, if one is
-            # ever opened by hand, asks for a password.
-            + ["--auth-local=trust", "--auth-host=scram-sha-256"],
-            None,
-        ),
-        ([binaries.program("postgres"), "--single", "-D", str(draft), "postgres"], f"CREATE DATABASE {DATABASE}\n"),
-    ]
     try:
-        for command, stdin in commands:
-            done = run(command, identity=identity, stdin=stdin)
-            if done.returncode or "ERROR" in done.stderr:
-                raise ConfigurationError(f"the embedded database cannot be made in {location.root}: {_reason(done)}")
-        with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(f"\ninclude '{_CONFIGURATION}'\n# Yours, never written by Friren:\n")
-            file.write("include_if_exists 'friren.local.conf'\n")
+        _fill(draft, binaries, identity)
         draft.rename(location.data)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _fill(draft: Path, binaries: Binaries, identity: Identity | None) -> None:
+    locale = ["--locale=C.UTF-8"]
+    if binaries.major >= _BUILTIN_LOCALE_SINCE:
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    # Whoever reaches the socket is trusted: its directory is private. A network port, if one is ever opened by
+    # hand, asks for a password.
+    access = ["--auth-local=trust", "--auth-host=scram-sha-256"]
+    initdb = [binaries.program("initdb"), "-D", str(draft), "-U", OWNER, "-E", "UTF8", *locale, *access]
+    single = [binaries.program("postgres"), "--single", "-D", str(draft), "postgres"]
+    for command, stdin in ((initdb, None), (single, f"CREATE DATABASE {DATABASE}\n")):
+        done = run(command, identity=identity, stdin=stdin)
+        if done.returncode or "ERROR" in done.stderr:
+            raise ConfigurationError(f"the embedded database cannot be made in {draft.parent}: {_reason(done)}")
+    with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(f"\ninclude '{_CONFIGURATION}'\n# Yours, never written by Friren:\n")
+        file.write("include_if_exists 'friren.local.conf'\n")
 
 
 def configure(location: Location, server_settings: Mapping[str, str], identity: Identity | None) -> None:
@@ -133,7 +133,7 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _reason(done: object) -> str:
-    text = f"{getattr(done, 'stderr', '')}\n{getattr(done, 'stdout', '')}"
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    text = f"{done.stderr}\n{done.stdout}"
     lines = [line for line in text.splitlines() if any(word in line for word in ("error", "ERROR", "FATAL", "PANIC"))]
     return " ".join((lines or text.split("\n"))[0].split())

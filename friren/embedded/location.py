@@ -14,7 +14,16 @@ from typing import Final
 
 from friren.errors import ConfigurationError
 
-__all__ = ["PORT", "SYSTEM_FOLDER", "Identity", "Location", "is_root", "locate", "readable_by_others", "server_identity"]
+__all__ = [
+    "PORT",
+    "SYSTEM_FOLDER",
+    "Identity",
+    "Location",
+    "is_root",
+    "locate",
+    "readable_by_others",
+    "server_identity",
+]
 
 # Only part of the socket's name: nothing listens on a network port.
 PORT: Final = 5432
@@ -44,6 +53,11 @@ class Location:
     def data(self) -> Path:
         """The PostgreSQL data directory."""
         return self.root / "data"
+
+    @property
+    def socket(self) -> Path:
+        """The socket itself."""
+        return self.socket_directory / f".s.PGSQL.{PORT}"
 
     @property
     def lock(self) -> Path:
@@ -108,7 +122,7 @@ def server_identity(location: Location) -> Identity | None:
 
 
 def _system_user() -> Identity:
-    import pwd  # noqa: PLC0415 - not on Windows
+    import pwd
 
     try:
         found = pwd.getpwnam(SYSTEM_USER)
@@ -119,7 +133,7 @@ def _system_user() -> Identity:
 
 
 def _make_system_user() -> None:
-    import pwd  # noqa: PLC0415 - not on Windows
+    import pwd
 
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if program is None:

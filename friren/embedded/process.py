@@ -48,7 +48,7 @@ def find(data: Path) -> Postmaster | None:
     # A crash on a full disk leaves an empty or torn file.
     if not lines or not lines[0].strip().isdecimal() or not _serves(int(lines[0]), data):
         return None
-    return Postmaster(int(lines[0]), ready=len(lines) > 7 and lines[7].strip() == "ready")  # noqa: PLR2004
+    return Postmaster(int(lines[0]), ready=len(lines) > 7 and lines[7].strip() == "ready")
 
 
 def is_alive(pid: int) -> bool:

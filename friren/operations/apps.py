@@ -14,3 +14,12 @@ class OperationsConfig(AppConfig):
     label = "operations"
     verbose_name = "Operations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks of the configuration and of health, and make forks safe."""
+        from friren import checks, forking
+        from friren.operations.health import ground
+
+        checks.register()
+        forking.register()
+        ground.register_all()

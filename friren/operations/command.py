@@ -29,6 +29,7 @@ from rich.table import Table
 
 import friren
 from friren.errors import FrirenError
+from friren.operations.connectivity import explain
 from friren.operations.jsontext import json_ready
 
 __all__ = ["BaseFrirenCommand", "Report"]
@@ -67,7 +68,7 @@ class BaseFrirenCommand(RichCommand):
         except (FrirenError, DatabaseError) as exc:
             if options.get("traceback"):
                 raise
-            self._refuse(" ".join(str(exc).split()), cause=exc)
+            self._refuse(explain(exc), cause=exc)
         except CommandError as exc:
             self._refuse(str(exc), cause=exc, code=exc.returncode)
         if self.failed:

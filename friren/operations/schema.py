@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 __all__ = ["migrate", "migration_session", "unapplied"]
@@ -44,8 +44,8 @@ def migration_session(database: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):  # a broken connection has lost lock and settings with itself
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
-                cursor.execute("RESET statement_timeout")
-                cursor.execute("RESET lock_timeout")
+        # A broken connection has lost the lock and the settings with itself.
+        with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+            cursor.execute("RESET statement_timeout")
+            cursor.execute("RESET lock_timeout")
