@@ -1,0 +1,62 @@
+"""Entries of the audit log, written in the transaction of what they tell of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+
+from friren.core.choices import AuditAction
+from friren.core.models import AuditLog
+from friren.core.numbers import plain
+from friren.persistence.facts import make_fact
+from friren.persistence.handlers import apply_within
+
+__all__ = ["record_change"]
+
+
+def record_change(
+    row: models.Model,
+    *,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    account: UUID | None = None,
+    action: str = AuditAction.STATUS_CHANGE,
+    using: str,
+    **details: Any,
+) -> None:
+    """
+    Write that `row` changed, inside the caller's transaction.
+
+    Args:
+        before, after: the changed columns by name.
+        details: actor, actor_label, source, db_user, remote_addr.
+    """
+    fact = make_fact(
+        AuditLog,
+        account=account,
+        occurred_at=timezone.now(),
+        action=action,
+        model_label=row._meta.label,
+        object_pk=str(row.pk),
+        before=_as_json(before),
+        after=_as_json(after),
+        **details,
+    )
+    apply_within(fact, using=using)
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int | float | list | dict):
+        return value
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    return plain(value) if hasattr(value, "as_tuple") else str(value)

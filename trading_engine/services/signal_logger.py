@@ -1,0 +1,197 @@
+"""Record signals, taken or not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from friren.errors import InvalidTransitionError, RejectedRecordError
+from friren.persistence import checks
+from friren.persistence.audit import record_change
+from friren.persistence.facts import Fact, make_fact, spec_of
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
+from friren.persistence.reads import newest_first
+from trading_engine.models import Signal, Trade
+from trading_engine.models.choices import SignalKind
+from trading_engine.services.base import AccountService
+from trading_engine.symbols import symbol_key
+
+__all__ = ["SignalDetails", "SignalLogger"]
+
+
+class SignalDetails(TypedDict, total=False):
+    """What may be told of a signal beside its type and time."""
+
+    symbol: Any  # ticker, (ticker, venue) or Symbol; or else:
+    market: Any  # id of a prediction market
+    kind: str | None  # EQUITY; PREDICTION when a market is given
+    strategy_name: str | None
+    confidence_score: float | Decimal | None  # 0 to 1
+    reasoning: str | None
+    regime: Any  # id or row of the market regime
+    target_price: Decimal | int | None
+    amount: Decimal | int | None
+    yes_price: Decimal | int | None
+    no_price: Decimal | int | None
+    market_liquidity: Decimal | int | None
+    market_volume: Decimal | int | None
+    market_question: str | None
+    event: Any
+    event_title: str | None
+    event_ends_at: dt.datetime | None
+    z_score: float | None
+    spread_value: float | None
+    batch_id: UUID | None
+    extra: dict[str, Any] | None
+
+
+class SignalLogger(AccountService):
+    """Records the advice that strategies give to one account."""
+
+    def log_signal(
+        self,
+        *,
+        signal_type: str,
+        timestamp: dt.datetime,
+        signal_id: UUID | str | None = None,
+        **details: Unpack[SignalDetails],
+    ) -> Receipt:
+        """
+        Store a signal.
+
+        Args:
+            signal_type: ENTRY_LONG, EXIT_LONG, …, BUY, SELL, HOLD, BUY_YES or BUY_NO.
+            timestamp: when it was given, aware.
+            signal_id: a UUID; made when None.
+            details: `symbol` or `market`, and what SignalDetails lists.
+
+        Returns:
+            STORED, or DUPLICATE when the same signal is there already.
+
+        Raises:
+            RejectedRecordError: a value breaks a rule; nothing was stored.
+            KeyReusedError: the id is another signal's.
+        """
+        return self.recorder.record(
+            self._signal_fact(signal_type=signal_type, timestamp=timestamp, signal_id=signal_id, **details)
+        )
+
+    def bulk_log(self, signals: Iterable[Mapping[str, Any]]) -> BulkReceipt:
+        """
+        Store many signals, each given as the keywords of `log_signal`.
+
+        Returns:
+            How many were stored and were there already, and (index, error) of those refused.
+        """
+        return self.recorder.record_many([partial(self._bulk_fact, signal) for signal in signals])
+
+    def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
+        """Note that the signal was looked at. Doing it again is a DUPLICATE. Errors as for `mark_executed`."""
+        at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)
+        return self._advance(signal, {"processed": True, "processed_at": at}, done="processed")
+
+    def mark_executed(self, signal: Any, trade: Any = None, *, timestamp: dt.datetime | None = None) -> Receipt:
+        """
+        Note that the signal led to `trade`.
+
+        Args:
+            signal: id, receipt or row.
+            trade: id, receipt or row of the fill, of the same account; None when it is not known which.
+            timestamp: when, aware; now unless given.
+
+        Returns:
+            STORED, or DUPLICATE when it is marked with the same trade already.
+
+        Raises:
+            InvalidTransitionError: it is marked with another trade, or the trade belongs to another signal.
+            RejectedRecordError: signal or trade is not stored in this account.
+        """
+        at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)
+        trade_id = None if trade is None else spec_of(Signal).fields["trade"].check("trade", trade)
+        if trade_id is not None and not self._trades().filter(id=trade_id).exists():
+            raise RejectedRecordError("trade", trade_id, "is not stored in this account")
+        moved = {"executed": True, "executed_at": at, "trade_id": trade_id, "processed": True}
+        return self._advance(signal, moved, done="executed")
+
+    def get_signal_history(
+        self,
+        symbol: Any = None,
+        *,
+        strategy: str | None = None,
+        signal_type: str | None = None,
+        executed: bool | None = None,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        limit: int = 100,
+        after: Any = None,
+    ) -> Rows[Any]:
+        """
+        Return signals of this account, newest first.
+
+        Args:
+            symbol: ticker or (ticker, venue); all when None.
+            strategy: exact `strategy_name`.
+            executed: only those that led to a trade, or only the others.
+            start, end: bounds of the time, aware; start included, end not.
+            limit: rows at most, 1 to 100000.
+            after: `next` of the page before.
+
+        Raises:
+            RejectedRecordError: an argument breaks a rule.
+        """
+        fields = spec_of(Signal).fields
+        signals = Signal.objects.using(self.using).filter(account=self.account.id)
+        if symbol is not None:
+            ticker, venue = symbol_key("symbol", symbol)
+            signals = signals.filter(symbol__ticker=ticker, symbol__venue=venue)
+        if strategy is not None:
+            signals = signals.filter(strategy_name=fields["strategy_name"].check("strategy", strategy))
+        if signal_type is not None:
+            signals = signals.filter(signal_type=fields["signal_type"].check("signal_type", signal_type))
+        if executed is not None:
+            signals = signals.filter(executed=checks.check_boolean("executed", executed))
+        return newest_first(signals, time="timestamp", start=start, end=end, limit=limit, after=after)
+
+    def _trades(self) -> Any:
+        return Trade.objects.using(self.using).filter(account=self.account.id)
+
+    def _advance(self, signal: Any, moved: dict[str, Any], *, done: str) -> Receipt:
+        """Move a signal's lifecycle columns once, by compare-and-set."""
+        key = checks.check_uuid("signal", getattr(signal, "id", signal))
+        signals = Signal.objects.using(self.using).filter(account=self.account.id, id=key)
+        trade_id = moved.get("trade_id")
+        with transaction.atomic(using=self.using, durable=True):
+            row = signals.select_for_update(no_key=True).first()
+            if row is None:
+                raise RejectedRecordError("signal", key, "is not stored in this account")
+            if getattr(row, done):
+                if trade_id in (None, row.trade_id):
+                    return Receipt(key, WriteOutcome.DUPLICATE)
+                raise InvalidTransitionError("trade", trade_id, f"the signal is marked with the trade {row.trade_id}")
+            if trade_id is not None and Signal.objects.using(self.using).filter(trade=trade_id).exists():
+                raise InvalidTransitionError("trade", trade_id, "another signal is marked with this trade")
+            if row.processed_at is None and moved.get("processed"):
+                moved.setdefault("processed_at", moved.get("executed_at"))
+            signals.update(**moved)
+            before = {name: getattr(row, name) for name in moved}
+            record_change(row, before=before, after=moved, account=self.account.id, using=self.using)
+        return Receipt(key, WriteOutcome.STORED)
+
+    def _bulk_fact(self, signal: Mapping[str, Any]) -> Fact:
+        if not isinstance(signal, Mapping):
+            raise RejectedRecordError("signal", signal, "a mapping of log_signal's keywords is wanted")
+        return self._signal_fact(**{"signal_type": None, "timestamp": None, **signal})
+
+    def _signal_fact(self, *, timestamp: Any, signal_id: Any = None, **details: Any) -> Fact:
+        if details.get("kind") is None:
+            details["kind"] = SignalKind.EQUITY if details.get("market") is None else SignalKind.PREDICTION
+        key = None if signal_id is None else checks.check_uuid("signal_id", signal_id)
+        moment = checks.check_time("timestamp", timestamp)
+        return make_fact(Signal, id=key, account=self.account.id, timestamp=moment, **details)
