@@ -159,7 +159,7 @@ def spec_of(model: type[models.Model]) -> FactSpec:
     """Return the fields of a fact table, read off its model once."""
     fields = {}
     for field in model._meta.concrete_fields:
-        if field.name in MANAGED:
+        if field.name in MANAGED or getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
             continue
         fields[field.name] = _field_spec(model, field)
     return FactSpec(kind=_snake_case(model.__name__), model=model, fields=fields)
