@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -31,7 +31,7 @@ EMBEDDED_NAME: Final = "friren"
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 # django-environ writes a socket directory as postgres:////run/postgresql/name.
-_SOCKET_URL: Final = re.compile(r"postgresql://(?P<host>/.*)/(?P<name>[^/?]+)(?P<query>\?.*)?")
+_SOCKET_URL: Final = re.compile(r"postgresql:///(?P<host>/[^?]*)/(?P<name>[^/?]+)(\?(?P<query>.*))?")
 _URL_RULE: Final = "write postgresql://user:password@host:5432/name, special characters percent-encoded"
 
 
@@ -53,8 +53,8 @@ def get_database_config(
     env = Environment(values)
     server = _server(env)
     embedded = server is None
-    where = server if server is not None else {"NAME": EMBEDDED_NAME, "USER": EMBEDDED_NAME, "HOST": embedded_host}
-    extra: dict[str, Any] = where.pop("OPTIONS", {})
+    where = server if server is not None else _embedded(embedded_host)
+    extra = where.get("OPTIONS", {})
     config: dict[str, Any] = {
         "ENGINE": EMBEDDED_ENGINE if embedded else SERVER_ENGINE,
         "NAME": where["NAME"],
@@ -85,6 +85,10 @@ def is_loopback(host: str) -> bool:
     return host.lower() in LOOPBACK or host.startswith(("/", "@")) or host[1:3] in {":\\", ":/"}
 
 
+def _embedded(host: str) -> dict[str, Any]:
+    return {"NAME": EMBEDDED_NAME, "USER": EMBEDDED_NAME, "HOST": host}
+
+
 def _server(env: Environment) -> dict[str, Any] | None:
     if url := env.text("DATABASE_URL"):
         return _from_url(url)
@@ -109,11 +113,11 @@ def _server(env: Environment) -> dict[str, Any] | None:
 def _from_url(url: str) -> dict[str, Any]:
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres", "pgsql"}:
-        raise ConfigurationError(f"DATABASE_URL has the scheme {shown(scheme[:20])}: {_URL_RULE}")
+        raise ConfigurationError(f"DATABASE_URL is not the address of a PostgreSQL server: {_URL_RULE}")
     text = f"postgresql://{rest}"
     if match := _SOCKET_URL.fullmatch(text):
-        query = (match["query"] or "").removeprefix("?")
-        text = f"postgresql:///{match['name']}?host={match['host']}" + (f"&{query}" if query else "")
+        query = f"&{match['query']}" if match["query"] else ""
+        text = f"postgresql:///{match['name']}?host={quote(unquote(match['host']))}{query}"
     # asyncpg writes ssl= where libpq writes sslmode=.
     text = re.sub(r"([?&])ssl=", r"\1sslmode=", text)
     try:
