@@ -60,7 +60,7 @@ def names_of(cells: list[str]) -> list[str]:
     return [re.sub(r"^\d+\. ", "", name) for name in spaced]
 
 
-def find_columns(path: Path, cells: list[str], symbol: str) -> Columns:
+def find_columns(where: Path | str, cells: list[str], symbol: str) -> Columns:
     """
     Return the columns that a header names.
 
@@ -71,16 +71,16 @@ def find_columns(path: Path, cells: list[str], symbol: str) -> Columns:
         UnreadableFileError: it is no header of bars; the message says what is missing.
     """
     names = names_of(cells)
-    group = _choose_group(path, _groups(path, names), names, symbol)
+    group = _choose_group(where, _groups(where, names), names, symbol)
     missing = [role for role in PRICES if role not in group]
     if missing:
         listed = ", ".join(cell or "(unnamed)" for cell in cells[:12])
-        raise UnreadableFileError(path, f"no OHLC columns: no {', '.join(missing)} among the columns {listed}")
+        raise UnreadableFileError(where, f"no OHLC columns: no {', '.join(missing)} among the columns {listed}")
     used = set(group.values())
     ticker = next((names.index(name) for name in _TICKERS if name in names and names.index(name) not in used), None)
     return Columns(
         width=len(cells),
-        stamp=_stamp_places(path, names, used),
+        stamp=_stamp_places(where, names, used),
         prices=(group["open"], group["high"], group["low"], group["close"]),
         volume=group.get("volume", _first_that_begins(names, "volume ")),
         adjusted_close=group.get("adjusted_close"),
@@ -88,7 +88,7 @@ def find_columns(path: Path, cells: list[str], symbol: str) -> Columns:
     )
 
 
-def _groups(path: Path, names: list[str]) -> dict[str, dict[str, int]]:
+def _groups(where: Path | str, names: list[str]) -> dict[str, dict[str, int]]:
     groups: dict[str, dict[str, int]] = {"": {}}
     for place, name in enumerate(names):
         prefix, role = _role_of(name)
@@ -96,7 +96,7 @@ def _groups(path: Path, names: list[str]) -> dict[str, dict[str, int]]:
             continue
         group = groups.setdefault(prefix, {})
         if role in group:
-            raise UnreadableFileError(path, f"the column {name!r} stands twice in the header")
+            raise UnreadableFileError(where, f"the column {name!r} stands twice in the header")
         group[role] = place
     return groups
 
@@ -111,7 +111,9 @@ def _role_of(name: str) -> tuple[str, str | None]:
     return "", None
 
 
-def _choose_group(path: Path, groups: dict[str, dict[str, int]], names: list[str], symbol: str) -> dict[str, int]:
+def _choose_group(
+    where: Path | str, groups: dict[str, dict[str, int]], names: list[str], symbol: str
+) -> dict[str, int]:
     plain = groups[""]
     whole = {prefix: group for prefix, group in groups.items() if prefix and all(role in group for role in PRICES)}
     if all(role in plain for role in PRICES) or not whole:
@@ -122,11 +124,11 @@ def _choose_group(path: Path, groups: dict[str, dict[str, int]], names: list[str
         chosen = named
     else:
         tickers = ", ".join(sorted({prefix.upper() for prefix in whole}))
-        raise UnreadableFileError(path, f"columns of several instruments ({tickers}); choose one with --symbol")
+        raise UnreadableFileError(where, f"columns of several instruments ({tickers}); choose one with --symbol")
     return {role: place for role, place in plain.items() if role not in PRICES and names[place]} | chosen
 
 
-def _stamp_places(path: Path, names: list[str], used: set[int]) -> tuple[int, ...]:
+def _stamp_places(where: Path | str, names: list[str], used: set[int]) -> tuple[int, ...]:
     free = {name: place for place, name in reversed(list(enumerate(names))) if place not in used}
     if "date" in free and "time" in free:
         return free["date"], free["time"]
@@ -135,7 +137,7 @@ def _stamp_places(path: Path, names: list[str], used: set[int]) -> tuple[int, ..
             return (free[name],)
     if 0 not in used and _UNNAMED.fullmatch(names[0]):  # the index of a DataFrame
         return (0,)
-    raise UnreadableFileError(path, "no column of dates; name it date, datetime or timestamp")
+    raise UnreadableFileError(where, "no column of dates; name it date, datetime or timestamp")
 
 
 def _first_that_begins(names: list[str], prefix: str) -> int | None:

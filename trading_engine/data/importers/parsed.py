@@ -18,11 +18,11 @@ class UnreadableFileError(RejectedRecordError):
     The file as a whole cannot be read as bars, or not without being told more; nothing was taken from it.
 
     Attributes:
-        value: the path.
+        value: the path, or what else was read.
         rule: what is missing or wrong, and which option settles it.
     """
 
-    def __init__(self, path: Path, rule: str) -> None:
+    def __init__(self, path: Path | str, rule: str) -> None:
         super().__init__("file", str(path), rule)
 
     def __str__(self) -> str:
