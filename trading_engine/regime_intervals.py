@@ -28,6 +28,9 @@ class _Stream:
     symbol_id: int | None
     symbol_key: list[str] | None
 
+    def columns(self) -> dict[str, Any]:
+        return {"account_id": self.account_id, "detector": self.detector, "symbol_id": self.symbol_id}
+
     def interval_id(self, started_at: dt.datetime) -> UUID:
         ticker, venue = self.symbol_key or (None, None)
         return natural_id("market_regime", self.account_id, self.detector, ticker, venue, started_at)
@@ -51,11 +54,7 @@ def store_regime(fact: Fact, *, using: str) -> Receipt:
     _lock(stream, using)
     if RegimeHistory.objects.using(using).filter(id=fact.id).exists():
         return insert(fact, using=using)
-    current = (
-        MarketRegime.objects.using(using)
-        .filter(account_id=stream.account_id, detector=stream.detector, symbol_id=stream.symbol_id, ended_at=None)
-        .first()
-    )
+    current = MarketRegime.objects.using(using).filter(**stream.columns(), ended_at=None).first()
     interval, previous = _interval_for(values, current, stream, using)
     extra: dict[str, Any] = {"previous_regime_type": previous} if previous else {}
     if interval is not None:
@@ -72,7 +71,7 @@ def _interval_for(
     if current is not None and at < current.started_at:
         covering = (
             MarketRegime.objects.using(using)
-            .filter(account_id=stream.account_id, detector=stream.detector, symbol_id=stream.symbol_id)
+            .filter(**stream.columns())
             .filter(started_at__lte=at, ended_at__gt=at, regime_type=regime_type)
             .values_list("id", flat=True)
             .first()
@@ -87,11 +86,9 @@ def _interval_for(
         MarketRegime.objects.using(using).filter(id=current.id, ended_at=None).update(ended_at=at)
     following = MarketRegime(
         id=stream.interval_id(at),
-        account_id=stream.account_id,
-        detector=stream.detector,
-        symbol_id=stream.symbol_id,
         started_at=at,
         regime_type=regime_type,
+        **stream.columns(),
         **{name: values.get(name) for name in ("vix_average", "volatility_score", "macro_score")},
     )
     following.save(using=using, force_insert=True)

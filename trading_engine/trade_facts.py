@@ -1,6 +1,4 @@
-"""
-How a trade or an order that a caller describes becomes a fact. Shared by every logger that takes one.
-"""
+"""How a trade or an order that a caller describes becomes a fact. Shared by every logger that takes one."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ PositiveIntegerField does it, so it follows the field through every migration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,13 +60,13 @@ class BoundedDecimalField(DecimalField):
         self.minimum, self.maximum = Decimal(minimum), Decimal(maximum)
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "minimum": self.minimum, "maximum": self.maximum}
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
         less = "<" if self.exclusive else "<="
-        column = connection.ops.quote_name(self.column)
+        column = connection.ops.quote_name(str(self.column))
         return f"{plain(self.minimum)} {less} {column} AND {column} {less} {plain(self.maximum)}"
 
     @property
@@ -114,7 +114,7 @@ class _ExactField(BoundedDecimalField):
         kwargs |= {"minimum": self.minimum_default, "maximum": LIMIT}
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         for fixed in ("max_digits", "decimal_places", "minimum", "maximum"):
             kwargs.pop(fixed, None)
@@ -137,7 +137,7 @@ class QuantityField(_ExactField):
         super().__init__(*args, **kwargs)
         self.minimum = Decimal(0)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, kwargs | ({"positive": True} if self.positive else {})
 
@@ -149,7 +149,7 @@ class QuantityField(_ExactField):
         return f"{'more than 0' if self.positive else '0 or more'} and less than {plain(self.maximum)}"
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
-        column = connection.ops.quote_name(self.column)
+        column = connection.ops.quote_name(str(self.column))
         return f"0 {'<' if self.positive else '<='} {column} AND {column} < {plain(self.maximum)}"
 
 
@@ -163,7 +163,7 @@ class _StatisticField(BoundedDecimalField):
         kwargs |= {"max_digits": max_digits, "decimal_places": decimal_places, "minimum": minimum, "maximum": maximum}
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         for fixed in ("max_digits", "decimal_places", "minimum", "maximum"):
             kwargs.pop(fixed, None)
@@ -192,7 +192,7 @@ class StatField(FloatField):
     """A statistic (p-value, Sharpe ratio, z-score): finite, null where it is undefined, never NaN."""
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
-        column = connection.ops.quote_name(self.column)
+        column = connection.ops.quote_name(str(self.column))
         # NaN sorts above Infinity, so the upper bound refuses it too.
         return f"'-Infinity' < {column} AND {column} < 'Infinity'"
 
@@ -208,9 +208,9 @@ class ChoiceField(CharField):
         self.stored = {str(value).casefold(): str(value) for value, _label in self.flatchoices}
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
-        values: Iterable[str] = [*(self.stored.values()), *([""] if self.blank else [])]
+        values = [*self.stored.values(), *([""] if self.blank else [])]
         listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-        return f"{connection.ops.quote_name(self.column)} IN ({listed})"
+        return f"{connection.ops.quote_name(str(self.column))} IN ({listed})"
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         errors = super().check(**kwargs)

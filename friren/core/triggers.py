@@ -57,6 +57,7 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
         when=pgtrigger.Before,
         operation=pgtrigger.Insert,
         declare=[("closed", "timestamptz")],
+        # The only name put in is a column's, from the model.
         func=f"""
             SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;
             IF NEW.{time_column} < closed THEN
@@ -64,5 +65,5 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
                     USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';
             END IF;
             RETURN NEW;
-        """,
+        """,  # noqa: S608
     )

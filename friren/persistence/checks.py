@@ -55,24 +55,23 @@ def _is_numpy(value: object) -> bool:
 
 def check_decimal(field: str, value: Any, *, allows: Callable[[Decimal], bool], rule: str) -> Decimal:
     """Return exact money, price or quantity: a Decimal or an int, of at most 18 decimals."""
-    if type(value) is int:
-        value = Decimal(value)
-    elif not isinstance(value, Decimal):
+    if not isinstance(value, Decimal) and type(value) is not int:
         what = "a float is not exact" if isinstance(value, float) else f"not {type(value).__name__}"
         raise _reject(field, value, f"a Decimal or an int is wanted, {what}")
-    if not value.is_finite():
+    number = Decimal(value)
+    if not number.is_finite():
         raise _reject(field, value, "must be finite")
     # Bounds before digits: Decimal("1E+1000000000") must not be written out.
-    if not allows(value):
+    if not allows(number):
         raise _reject(field, value, f"must be {rule}")
-    exponent = value.as_tuple().exponent
+    exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -DECIMAL_PLACES:
         try:
             # Zeros past the 18th decimal are dropped, anything else is refused.
-            value = _EXACT.quantize(value, _STEP)
+            return _EXACT.quantize(number, _STEP)
         except Inexact as exc:
             raise _reject(field, value, f"at most {DECIMAL_PLACES} decimals") from exc
-    return value
+    return number
 
 
 def check_measure(field: str, value: Any, *, places: int, allows: Callable[[Decimal], bool], rule: str) -> Decimal:
@@ -158,14 +157,14 @@ def check_time(field: str, value: Any) -> dt.datetime:
     """Return an aware datetime in UTC; a pandas.Timestamp is converted (whole microseconds)."""
     if not isinstance(value, dt.datetime) or value != value:  # noqa: PLR0124 - pandas.NaT is a datetime unequal to itself
         raise _reject(field, value, f"an aware datetime is wanted, not {type(value).__name__}")
-    if hasattr(value, "to_pydatetime"):
-        if value.nanosecond:
-            raise _reject(field, value, "at most microseconds")
-        value = value.to_pydatetime()
-    if value.utcoffset() is None:
+    if getattr(value, "nanosecond", 0):
+        raise _reject(field, value, "at most microseconds")
+    # A pandas.Timestamp is a datetime, but does its own arithmetic.
+    moment: dt.datetime = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+    if moment.utcoffset() is None:
         raise _reject(field, value, "a time zone is wanted; a naive time could be any")
     try:
-        return value.astimezone(dt.UTC)
+        return moment.astimezone(dt.UTC)
     except OverflowError as exc:
         raise _reject(field, value, "must lie within the years 1 to 9999 in UTC") from exc
 

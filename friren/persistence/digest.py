@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -42,23 +42,26 @@ def digest_of(values: Mapping[str, Any]) -> bytes:
 def _plain_tree(value: Any) -> Any:
     if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, int):
-        # msgspec writes integers of any width it can hold; wider ones (jsonb takes them) as text.
-        return value if -(2**63) <= value < 2**64 else f"int:{value}"
-    if isinstance(value, float):
-        return _plain_tree(int(value)) if value.is_integer() else value
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, dt.datetime):
-        return (value - _EPOCH) // _MICROSECOND
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if isinstance(value, Mapping):
-        return {key: _plain_tree(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_tree(item) for item in value]
+    for kind, form in _FORMS:
+        if isinstance(value, kind):
+            return form(value)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _whole(value: int) -> int | str:
+    # msgspec writes integers of 64 bits; wider ones, which jsonb takes too, are told as text.
+    return value if -(2**63) <= value < 2**64 else f"int:{value}"
+
+
+# In this order: a datetime is a date.
+_FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (int, _whole),
+    (float, lambda value: _whole(int(value)) if value.is_integer() else value),
+    (Decimal, plain),
+    (dt.datetime, lambda value: (value - _EPOCH) // _MICROSECOND),
+    (dt.date, dt.date.isoformat),
+    (UUID, str),
+    (bytes, bytes.hex),
+    (Mapping, lambda value: {key: _plain_tree(item) for key, item in value.items()}),
+    (list | tuple, lambda value: [_plain_tree(item) for item in value]),
+)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 # What the database or the write path fills in, never the caller.
-MANAGED = frozenset({"id", "digest", "recorded_seq", "producer", "created_at"})
-INT64_MAX = 2**63 - 1
+MANAGED: Final = frozenset({"id", "digest", "recorded_seq", "producer", "created_at"})
+INT64_MAX: Final = 2**63 - 1
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +193,7 @@ def _field_spec(model: type[models.Model], field: models.Field[Any, Any]) -> Fie
     undigested: tuple[str, ...] = getattr(model, "undigested", ())
     return FieldSpec(
         name=field.name,
-        column=field.column,
+        column=str(field.column),
         check=_check_for(field, natural),
         default=default,
         required=not field.null and not blank_text and field.default is NOT_PROVIDED,
@@ -206,52 +206,33 @@ def _field_spec(model: type[models.Model], field: models.Field[Any, Any]) -> Fie
 def _check_for(field: models.Field[Any, Any], natural: NaturalKey | None) -> Check:
     if natural is not None:
         return natural.parse
-    if isinstance(field, models.ForeignKey):
-        return _reference_check(field)
-    if isinstance(field, BoundedDecimalField):
-        if field.measured:
-            places = field.decimal_places or 0
-            return functools.partial(checks.check_measure, places=places, allows=field.allows, rule=field.rule)
-        return functools.partial(checks.check_decimal, allows=field.allows, rule=field.rule)
-    if isinstance(field, ChoiceField):
-        return functools.partial(checks.check_choice, stored=field.stored, blank=field.blank)
-    if isinstance(field, models.CharField | models.TextField):
-        return functools.partial(checks.check_text, length=field.max_length, blank=field.blank)
-    if isinstance(field, ArrayField):
-        return functools.partial(checks.check_texts, length=field.base_field.max_length)
-    if isinstance(field, models.JSONField):
-        kind = type(field.get_default()) if field.default is not NOT_PROVIDED else None
-        return functools.partial(checks.check_json, kind=kind)
-    if isinstance(field, models.BinaryField):
-        return _check_bytes
-    if isinstance(field, models.IntegerField):
-        minimum = 0 if isinstance(field, models.PositiveIntegerField) else -INT64_MAX - 1
-        return functools.partial(checks.check_count, minimum=minimum, maximum=INT64_MAX)
-    for kind_of_field, check in _PLAIN_CHECKS.items():
-        if isinstance(field, kind_of_field):
-            return check
+    for kind, make in _CHECKS:
+        if isinstance(field, kind):
+            return make(field)
     raise TypeError(f"no check for {field!r}")
+
+
+def _decimal_check(field: BoundedDecimalField) -> Check:
+    if field.measured:
+        places = field.decimal_places or 0
+        return functools.partial(checks.check_measure, places=places, allows=field.allows, rule=field.rule)
+    return functools.partial(checks.check_decimal, allows=field.allows, rule=field.rule)
+
+
+def _json_check(field: models.JSONField[Any, Any]) -> Check:
+    kind = type(field.get_default()) if field.default is not NOT_PROVIDED else None
+    return functools.partial(checks.check_json, kind=kind)
+
+
+def _integer_check(field: models.IntegerField[Any, Any]) -> Check:
+    minimum = 0 if isinstance(field, models.PositiveIntegerField) else -INT64_MAX - 1
+    return functools.partial(checks.check_count, minimum=minimum, maximum=INT64_MAX)
 
 
 def _check_bytes(field: str, value: Any) -> bytes:
     if not isinstance(value, bytes):
         raise RejectedRecordError(field, value, f"bytes are wanted, not {type(value).__name__}")
     return value
-
-
-def _check_text_id(field: str, value: Any) -> str:
-    return checks.check_text(field, value, blank=False)
-
-
-# In this order: a DateTimeField is a DateField.
-_PLAIN_CHECKS: dict[type[models.Field[Any, Any]], Check] = {
-    models.UUIDField: checks.check_uuid,
-    models.DateTimeField: checks.check_time,
-    models.DateField: checks.check_date,
-    models.BooleanField: checks.check_boolean,
-    StatField: checks.check_stat,
-    models.GenericIPAddressField: _check_text_id,
-}
 
 
 def _reference_check(field: models.ForeignKey[Any, Any]) -> Check:
@@ -273,3 +254,25 @@ def _reference_check(field: models.ForeignKey[Any, Any]) -> Check:
         return by_key(name, value)
 
     return check
+
+
+# In this order: the first that fits; a DateTimeField is a DateField, a ChoiceField a CharField.
+_CHECKS: Final[tuple[tuple[Any, Callable[[Any], Check]], ...]] = (
+    (models.ForeignKey, _reference_check),
+    (BoundedDecimalField, _decimal_check),
+    (StatField, lambda _field: checks.check_stat),
+    (ChoiceField, lambda field: functools.partial(checks.check_choice, stored=field.stored, blank=field.blank)),
+    (
+        (models.CharField, models.TextField),
+        lambda field: functools.partial(checks.check_text, length=field.max_length, blank=field.blank),
+    ),
+    (ArrayField, lambda field: functools.partial(checks.check_texts, length=field.base_field.max_length)),
+    (models.JSONField, _json_check),
+    (models.BinaryField, lambda _field: _check_bytes),
+    (models.IntegerField, _integer_check),
+    (models.UUIDField, lambda _field: checks.check_uuid),
+    (models.DateTimeField, lambda _field: checks.check_time),
+    (models.DateField, lambda _field: checks.check_date),
+    (models.BooleanField, lambda _field: checks.check_boolean),
+    (models.GenericIPAddressField, lambda _field: functools.partial(checks.check_text, length=39, blank=False)),
+)

@@ -7,6 +7,7 @@ the model's fields. A kind with several rows registers a handler of its own, run
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -89,11 +90,10 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     # A refused statement spoils the transaction around it. Only a second key can be refused in the normal course.
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
-        with transaction.atomic(using=using) if guarded else connection.wrap_database_errors:
-            with connection.cursor() as cursor:
-                cursor.execute(_insert_sql(spec.kind), parameters)
-                if cursor.fetchone() is not None:
-                    return Receipt(fact.id, WriteOutcome.STORED)
+        with transaction.atomic(using=using) if guarded else contextlib.nullcontext(), connection.cursor() as cursor:
+            cursor.execute(_insert_sql(spec.kind), parameters)
+            if cursor.fetchone() is not None:
+                return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
         found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
         if found is not None:

@@ -79,8 +79,9 @@ def row_type(model: type[models.Model]) -> type[msgspec.Struct]:
 
 def light_rows(rows: QuerySet[Any, Any]) -> list[Any]:
     """Return the rows of a queryset as light structs."""
-    make = row_type(rows.model)
-    return [make(*values) for values in rows.values_list(*(path for _name, path, _kind in _columns(rows.model)))]
+    model: type[models.Model] = rows.model
+    make = row_type(model)
+    return [make(*values) for values in rows.values_list(*(path for _name, path, _kind in _columns(model)))]
 
 
 def newest_first(

@@ -59,7 +59,12 @@ class Rows(list[Row]):
     """
 
     def __init__(
-        self, rows: Iterable[Row] = (), *, as_of: dt.datetime | None, stale: bool = False, next: Any = None
+        self,
+        rows: Iterable[Row] = (),
+        *,
+        as_of: dt.datetime | None,
+        stale: bool = False,
+        next: Any = None,  # noqa: A002 - the name the contract gives it
     ) -> None:
         super().__init__(rows)
         self.as_of, self.stale, self.next = as_of, stale, next

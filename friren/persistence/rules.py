@@ -44,16 +44,13 @@ def holds(condition: Any, values: Mapping[str, Any]) -> bool | None:
     """Return whether `condition` holds for `values`; None when SQL would say NULL."""
     if not isinstance(condition, Q):
         raise TypeError(f"only Q conditions can be evaluated, not {condition!r}")
+    children: list[Any] = list(condition.children)
     outcomes = [
-        holds(child, values) if isinstance(child, Q) else _lookup(child[0], child[1], values)
-        for child in condition.children
+        holds(child, values) if isinstance(child, Q) else _lookup(child[0], child[1], values) for child in children
     ]
     decisive = condition.connector == Q.OR
-    result: bool | None
-    if decisive in outcomes:
-        result = decisive
-    else:
-        result = None if None in outcomes else not decisive
+    undecided = None if None in outcomes else not decisive
+    result = decisive if decisive in outcomes else undecided
     if condition.negated and result is not None:
         return not result
     return result
@@ -65,7 +62,7 @@ def _lookup(path: str, wanted: Any, values: Mapping[str, Any]) -> bool | None:
     if lookup == "isnull":
         return (value is None) is bool(wanted)
     if isinstance(wanted, F):
-        wanted = values.get(wanted.name)
+        wanted = values.get(wanted.name)  # type: ignore[attr-defined]  # the stubs forget F.name
     if value is None or wanted is None:
         return None
     return _COMPARE[lookup or "exact"](value, wanted)

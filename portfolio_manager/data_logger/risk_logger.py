@@ -16,8 +16,8 @@ from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.audit import record_change
-from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from friren.persistence.reads import newest_first
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from friren.persistence.values import checked_values
 from portfolio_manager import risk
 from portfolio_manager.models import AccountState, Position, RiskMetrics

@@ -9,19 +9,14 @@ from django.db import models
 __all__ = ["fact_key", "soft_key"]
 
 
-def fact_key(to: str, *, related_name: str = "+", **kwargs: Any) -> Any:
+def fact_key(to: str, *, related_name: str = "+", optional: bool = False) -> Any:
     """
     Return a foreign key of a fact: PROTECT, and no index but those a model lists.
 
     SET_NULL or CASCADE would run into the append-only trigger; rows are deactivated, never deleted.
     """
     return models.ForeignKey(
-        to,
-        on_delete=models.PROTECT,
-        db_index=False,
-        related_name=related_name,
-        **({"null": True, "blank": True} if kwargs.pop("optional", False) else {}),
-        **kwargs,
+        to, on_delete=models.PROTECT, db_index=False, related_name=related_name, null=optional, blank=optional
     )
 
 

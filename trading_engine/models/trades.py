@@ -97,7 +97,7 @@ class Trade(FactModel):
                 | (~_PREDICTION & Q(market__isnull=True) & ~Q(action__in=PREDICTION_ACTIONS)),
                 name="ck_trade_shape",
                 violation_error_code="action",
-                violation_error_message="the actions of yes/no shares go with a PREDICTION and its market, the others with neither",
+                violation_error_message="actions on yes/no shares go with a PREDICTION and its market, others do not",
             ),
             models.CheckConstraint(
                 condition=~_PREDICTION | Q(price__gte=0, price__lte=1),

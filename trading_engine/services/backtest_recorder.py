@@ -112,7 +112,9 @@ class BacktestRecorder(Service):
             return Receipt(key, WriteOutcome.DUPLICATE)
         following = RUN_MOVES.get(BacktestStatus(row.status), ())
         if wanted["status"] not in following:
-            raise InvalidTransitionError("status", status, f"{', '.join(following) or 'nothing'} can follow {row.status}")
+            raise InvalidTransitionError(
+                "status", status, f"{', '.join(following) or 'nothing'} can follow {row.status}"
+            )
         if not RUN_MOVES.get(BacktestStatus(wanted["status"])):
             wanted["finished_at"] = timezone.now()
         BacktestRun.objects.using(self.using).filter(id=key).update(**wanted)

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from friren.persistence import checks
 from friren.persistence.facts import spec_of
-from friren.persistence.receipts import Receipt, Rows
 from friren.persistence.reads import newest_first
+from friren.persistence.receipts import Receipt, Rows
 from trading_engine.models import Order, OrderStatusEvent
 from trading_engine.models.orders import OPEN_ORDER_STATUSES
 from trading_engine.services.base import AccountService

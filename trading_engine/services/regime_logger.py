@@ -7,13 +7,11 @@ from decimal import Decimal
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from friren.accounts import AccountHandle, find_account
 from friren.persistence import checks
 from friren.persistence.facts import make_fact, spec_of
-from friren.persistence.receipts import Receipt, Rows
 from friren.persistence.reads import light_rows, newest_first
+from friren.persistence.receipts import Receipt, Rows
 from trading_engine.models import MarketRegime, RegimeHistory
 from trading_engine.services.base import Service
 from trading_engine.symbols import symbol_key
@@ -153,7 +151,7 @@ class RegimeLogger(Service):
         found = light_rows(rows.filter(timestamp__lte=moment).order_by("-timestamp", "-id")[:1])
         return found[0] if found else None
 
-    def _intervals(self, symbol: Any, detector: str | None) -> QuerySet[MarketRegime]:
+    def _intervals(self, symbol: Any, detector: str | None) -> Any:
         return self._of_stream(MarketRegime.objects.using(self.using).all(), symbol, detector)
 
     def _of_stream(self, rows: Any, symbol: Any, detector: str | None) -> Any:

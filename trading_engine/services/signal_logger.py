@@ -16,8 +16,8 @@ from friren.errors import InvalidTransitionError, RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.audit import record_change
 from friren.persistence.facts import Fact, make_fact, spec_of
-from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from friren.persistence.reads import newest_first
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from trading_engine.models import Signal, Trade
 from trading_engine.models.choices import SignalKind
 from trading_engine.services.base import AccountService

@@ -14,8 +14,8 @@ from django.utils import timezone
 from friren.core.ids import natural_id, new_id
 from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact, make_fact, spec_of
-from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from friren.persistence.reads import newest_first
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
 from trading_engine.services.orders import OrderMethods
@@ -26,8 +26,6 @@ __all__ = ["TradeLogger"]
 
 # How a position opened by the one action is closed.
 CLOSING_ACTION: Final = {"buy": "sell", "short": "cover", "buy_yes": "sell_yes", "buy_no": "sell_no"}
-# What belongs to the moment of exit; the other details are the entry's.
-EXIT_DETAILS: Final = ("exit_reason", "source_pnl")
 
 
 class TradeLogger(OrderMethods):
@@ -84,7 +82,6 @@ class TradeLogger(OrderMethods):
         exit_timestamp: dt.datetime,
         entry_commission: Decimal | int | None = None,
         exit_commission: Decimal | int | None = None,
-        external_id: str | None = None,
         **details: Unpack[TradeDetails],
     ) -> tuple[Receipt, Receipt]:
         """
@@ -93,8 +90,8 @@ class TradeLogger(OrderMethods):
         Args:
             action: of the entry: buy, short, buy_yes or buy_no.
             entry_…, exit_…: as `price`, `timestamp`, `commission` of `log_trade`.
-            external_id: of the pair at its venue; the fills get it with `:entry` and `:exit`.
-            details: as for `log_trade`; `exit_reason` and `source_pnl` go to the exit, the rest to both.
+            details: as for `log_trade`; `exit_reason` and `source_pnl` go to the exit, the rest to both. Of an
+                `external_id` the fills get it with `:entry` and `:exit` behind.
 
         Returns:
             The receipts of entry and exit. Errors as for `log_trade`.
@@ -102,11 +99,11 @@ class TradeLogger(OrderMethods):
         opening = spec_of(Trade).fields["action"].check("action", action)
         if opening not in CLOSING_ACTION:
             raise RejectedRecordError("action", action, f"an entry is one of {', '.join(CLOSING_ACTION)}")
-        given = details.get("round_trip")
-        if given is None:
+        external_id = details.pop("external_id", None)
+        if details.get("round_trip") is None:
             key = (self.account.id, details.get("venue") or "", external_id)
             details["round_trip"] = natural_id("round_trip", *key) if external_id else new_id()
-        at_exit = {name: details.pop(name, None) for name in EXIT_DETAILS}  # type: ignore[misc]  # names of the TypedDict
+        at_exit = {"exit_reason": details.pop("exit_reason", None), "source_pnl": details.pop("source_pnl", None)}
         entered = {"price": entry_price, "timestamp": entry_timestamp, "commission": entry_commission}
         left = {"price": exit_price, "timestamp": exit_timestamp, "commission": exit_commission}
         common = {**details, "quantity": quantity}
