@@ -161,7 +161,9 @@ def correlation_risk(returns_by_symbol: Mapping[str, Sequence[float]]) -> float 
     if len(moving) < 2:
         return None
     count = len(moving)
-    correlations = np.corrcoef(np.asarray(moving, dtype=float))
+    # Moves too small to square are divided by zero there, and answered with NaN.
+    with np.errstate(all="ignore"):
+        correlations = np.corrcoef(np.asarray(moving, dtype=float))
     mean = float((correlations.sum() - count) / (count * (count - 1)))
     # Rounding can leave 1.0000000000000002, which no column of correlations takes.
     return max(-1.0, min(1.0, mean)) if math.isfinite(mean) else None

@@ -8,6 +8,7 @@ from uuid import UUID
 from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
 from portfolio_manager.accounting import Cash, Fill, Fold, InstrumentType, Mark, PositionState, Side, exact_sum, mark
+from portfolio_manager.analytics import RoundTrip
 
 __all__ = ["TradingBook"]
 
@@ -93,6 +94,22 @@ class TradingBook:
     def equity(self) -> Decimal:
         """Return cash, the value of what was paid in full, and the profit of what is leveraged."""
         return CONTEXT.add(self.cash, exact_sum(self._worth(position) for position in self._fold.open_positions()))
+
+    def round_trips(self) -> list[RoundTrip]:
+        """Return every position as a round trip, open ones at their last close."""
+        return [
+            RoundTrip(
+                symbol=str(position.instrument.key),
+                strategy=position.strategy,
+                regime=position.regime_at_entry,
+                opened_at=position.opened_at,
+                closed_at=position.closed_at,
+                realized_pnl=position.realized_pnl,
+                unrealized_pnl=self.mark(position).unrealized_pnl if position.quantity else ZERO,
+                commission=position.commission,
+            )
+            for position in self._positions.values()
+        ]
 
     def _worth(self, position: PositionState) -> Decimal:
         marked = self.mark(position)
