@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import threading
+import weakref
+from collections import deque
 from pathlib import Path
-from uuid import UUID
+from typing import Final
 
+from friren.core.ids import new_id
+from friren.persistence import settings
+from friren.persistence.journal import expiry, locking
 from friren.persistence.journal.address import Address
-from friren.persistence.journal.reader import Damage, Record
+from friren.persistence.journal.errors import JournalUnavailableError
+from friren.persistence.journal.files import FILES, Files
+from friren.persistence.journal.reader import LOCK, Damage, JournalReader, Record
+from friren.persistence.journal.segment import SegmentName, frame, seed_of
+from friren.persistence.journal.shelf import begin_segment, make_producer_directory
 
 __all__ = ["Journal"]
+
+log = logging.getLogger(__name__)
+
+_NONE: Final = -1
 
 
 class Journal:
     """
     The records of this process, on disk until PostgreSQL has them.
 
-    Made for one process: after a fork the child's copy refuses to append, and the child makes its own.
+    Nothing is made on disk before the first record. After a fork the child's copy refuses to append: the
+    child makes a journal of its own.
 
     Args:
         root: FRIREN_HOME/journal.
         address: the database these records are for.
+        segment_bytes: a segment that has grown to this is followed by a new one.
 
     Attributes:
         producer: UUID of this writer; `JournalCursor.producer`.
         address: as given.
         directory: where the segments lie.
-
-    Raises:
-        JournalUnavailableError: the directory or the first segment cannot be made.
     """
 
-    producer: UUID
-    address: Address
-    directory: Path
-
-    def __init__(self, root: Path, address: Address, *, segment_bytes: int = 0, files: object = None) -> None: ...
+    def __init__(
+        self,
+        root: Path,
+        address: Address,
+        *,
+        segment_bytes: int = settings.JOURNAL_SEGMENT_BYTES,
+        files: Files = FILES,
+    ) -> None:
+        self.producer, self.address = new_id(), address
+        self.directory = root / address.folder / str(self.producer)
+        self._root, self._segment_bytes, self._files = root, segment_bytes, files
+        self._seed = seed_of(self.producer)
+        self._reader = JournalReader(self.directory, address, files=files)
+        self._close = files.close
+        self._lock = threading.Lock()  # the file and the numbers
+        self._syncing = threading.Lock()  # taken before _lock: who holds it syncs for all who wait for it
+        self._handle = self._lock_handle = _NONE
+        self._segment = SegmentName(0, 0)
+        self._size = 0
+        self._last = self._synced = self._drained = 0
+        # What a failing disk may have lost, to be written again: the records somebody waits for.
+        self._unsynced: deque[tuple[int, bytes]] = deque()
+        self._failed = range(0)
+        self._refusal = ""
+        _journals.add(self)
 
     @property
     def last_seq(self) -> int:
         """The number of the last record that was accepted; 0 before the first."""
-        ...
+        return self._last
 
     def append(self, payload: bytes, *, sync: bool) -> int:
         """
@@ -48,18 +84,202 @@ class Journal:
         Callers with `sync` share one fdatasync among all who wait for one.
 
         Raises:
-            JournalUnavailableError: the disk refuses; the record counts as not accepted.
+            JournalUnavailableError: the disk refuses, or this journal was closed or belongs to a parent process.
         """
-        ...
+        with self._lock:
+            if self._refusal:
+                raise JournalUnavailableError(self._refusal)
+            seq = self._last + 1
+            data = frame(seq, payload, self._seed)
+            if self._handle == _NONE or self._size + len(data) > self._segment_bytes:
+                self._roll()
+            self._write_whole(data)
+            self._last = seq
+            if sync:
+                self._unsynced.append((seq, data))
+        if sync:
+            self._commit(seq)
+        return seq
+
+    def sync(self) -> None:
+        """Make every record so far survive a power cut. Raises JournalUnavailableError."""
+        if self._last > self._synced:
+            self._commit(self._last)
 
     def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
         """Return up to `limit` records from number `from_seq` on, in order; what is unreadable is named as Damage."""
-        ...
+        # Taken before the files are looked at: up to here they are whole, behind it they may be growing.
+        upto = self._last
+        found = self._reader.read_upto(from_seq, limit, upto=upto, final=False) if from_seq <= upto else []
+        return [item for item in found if item.seq <= upto]
 
     def drained(self, seq: int) -> None:
-        """Say that every record up to `seq` is in PostgreSQL: segments that hold no other are given up by and by."""
-        ...
+        """Say that every record up to `seq` is in PostgreSQL: segments that hold no other go when their time comes."""
+        self._drained = max(self._drained, seq)
+        expiry.expire(self.directory, self._drained, files=self._files)
 
     def close(self) -> None:
-        """Sync, give the lock back, remove what is empty and drained. Safe to call twice."""
-        ...
+        """Sync, and give the lock back. What is not drained stays for the next process. Safe to call twice."""
+        if self._refusal:
+            return
+        with contextlib.suppress(JournalUnavailableError):
+            self.sync()
+        with self._syncing, self._lock:
+            self._refusal = self._refusal or "this journal is closed"
+            self._release()
+        expiry.remove_if_empty(self.directory, lock=LOCK)
+
+    def _write_whole(self, data: bytes) -> None:
+        """Append to the current segment, all of it or nothing; called with the lock held."""
+        problem = self._try_write(data)
+        if problem is not None and expiry.expire(self.directory, self._drained, files=self._files, at_once=True):
+            # Drained segments gave their room.
+            problem = self._try_write(data) if self._handle != _NONE else problem
+        if problem is not None:
+            raise JournalUnavailableError(f"{self.directory}: {problem}") from problem
+        self._size += len(data)
+
+    def _try_write(self, data: bytes) -> OSError | None:
+        try:
+            self._files.write_all(self._handle, data)
+        except OSError as exc:
+            try:
+                # Take half a record back; where that fails too, the segment ends here.
+                self._files.truncate(self._handle, self._size)
+            except OSError:
+                self._abandon()
+            return exc
+        return None
+
+    def _abandon(self) -> None:
+        """Leave the current segment; called with the lock held. What cannot be synced any more, nobody may count on."""
+        try:
+            self._files.datasync(self._handle)
+            self._note_synced(self._last)
+        except OSError:
+            self._note_failed()
+        with contextlib.suppress(OSError):
+            self._close(self._handle)
+        self._handle = _NONE
+
+    def _note_failed(self) -> None:
+        first = self._failed.start if self._failed else self._synced + 1
+        self._failed = range(first, self._last + 1)
+        self._unsynced.clear()
+
+    def _roll(self) -> None:
+        """Begin a new segment; called with the lock held."""
+        if self._handle != _NONE and self._last > self._synced:
+            try:
+                self._files.datasync(self._handle)
+                self._note_synced(self._last)
+            except OSError as exc:
+                self._rewrite(exc)
+                return
+        try:
+            handle = self._begin(self._last + 1)
+        except OSError as exc:
+            if self._handle != _NONE:
+                return  # a segment that grows too large is better than none
+            raise JournalUnavailableError(f"{self.directory}: {exc}") from exc
+        if self._handle != _NONE:
+            self._close(self._handle)
+        self._handle = handle
+
+    def _begin(self, first_seq: int) -> int:
+        """Create a segment and make it the current one; return its handle. Raises OSError, leaving nothing behind."""
+        if self._lock_handle == _NONE:
+            make_producer_directory(self._root, self.address, self.producer, self._files)
+            with contextlib.suppress(OSError):  # a file system without locks is one all the same
+                self._lock_handle = locking.hold(self.directory / LOCK, self._files) or _NONE
+        handle, self._segment, self._size = begin_segment(
+            self.directory, first_seq, self.producer, self.address, self._files
+        )
+        return handle
+
+    def _commit(self, seq: int) -> None:
+        """Return once the record `seq` is synced, by this thread or by the one that was before it."""
+        with self._syncing:
+            if self._synced >= seq and seq not in self._failed:
+                return
+            with self._lock:
+                if self._handle == _NONE or seq in self._failed:
+                    raise JournalUnavailableError(self._refusal or f"{self.directory}: the disk failed to sync")
+                target = self._last
+                # A copy, because another thread may roll to the next segment meanwhile.
+                handle = os.dup(self._handle)
+            try:
+                self._files.datasync(handle)
+            except OSError as exc:
+                with self._lock:
+                    if self._synced < seq:  # else a roll has rescued it meanwhile
+                        self._rewrite(exc)
+            else:
+                with self._lock:
+                    self._note_synced(target)
+            finally:
+                os.close(handle)
+
+    def _note_synced(self, seq: int) -> None:
+        self._synced = max(self._synced, seq)
+        while self._unsynced and self._unsynced[0][0] <= self._synced:
+            self._unsynced.popleft()
+
+    def _rewrite(self, exc: OSError) -> None:
+        """
+        Write what was not synced into a new segment; called with the lock held.
+
+        After a failed fsync the kernel counts the pages as clean, so a second one on the same file would
+        succeed and mean nothing.
+        """
+        log.critical("the journal's disk failed to sync (%s): writing %s again", exc, self._segment.file_name)
+        held = dict(self._unsynced)
+        read = self._reader.read_upto(self._synced + 1, self._last - self._synced, upto=self._last, final=False)
+        held = {item.seq: frame(item.seq, item.payload, self._seed) for item in read if isinstance(item, Record)} | held
+        old, self._handle = self._handle, _NONE
+        with contextlib.suppress(OSError):
+            self._close(old)
+        handle = _NONE
+        try:
+            handle = self._begin(self._synced + 1)
+            for seq in sorted(held):
+                self._size += self._files.write_all(handle, held[seq])
+            self._files.datasync(handle)
+        except OSError as again:
+            if handle != _NONE:
+                with contextlib.suppress(OSError):
+                    self._close(handle)
+                with contextlib.suppress(OSError):
+                    # Half a copy must not stand in place of the whole original.
+                    self._files.unlink(self.directory / self._segment.file_name)
+            self._note_failed()
+            raise JournalUnavailableError(f"{self.directory}: {again}") from again
+        self._handle = handle
+        self._note_synced(self._last)
+
+    def _release(self) -> None:
+        for handle in (self._handle, self._lock_handle):
+            if handle != _NONE:
+                with contextlib.suppress(OSError):
+                    self._close(handle)
+        self._handle = self._lock_handle = _NONE
+
+    def _disown(self) -> None:
+        """In a forked child: leave the files to the parent, whose locks may have been held when it forked."""
+        self._lock, self._syncing = threading.Lock(), threading.Lock()
+        if not self._refusal:
+            self._refusal = "this journal belongs to the parent process"
+            # Also of the lock file: the child must not keep a dead parent's lock.
+            self._release()
+
+
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for journal in list(_journals):
+        journal._disown()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_disown_all)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from uuid import UUID
 
-__all__ = ["Damage", "JournalReader", "Record"]
+from friren.persistence.journal import expiry, locking
+from friren.persistence.journal.address import Address
+from friren.persistence.journal.files import FILES, Files
+from friren.persistence.journal.scan import Scan
+from friren.persistence.journal.segment import SegmentName, seed_of, segment_names
+
+__all__ = ["DAMAGED", "LOCK", "Damage", "JournalReader", "Record"]
+
+LOCK: Final = "lock"
+DAMAGED: Final = "damaged"
 
 
 class Record(NamedTuple):
@@ -16,19 +28,186 @@ class Record(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """Records `seq` to `last_seq` are unreadable; `payload` is what is left of their bytes (cut to a bound)."""
+    """Records `seq` to `last_seq` are unreadable; `payload` is what is left of their bytes, up to a bound."""
 
     seq: int
     last_seq: int
     payload: bytes
 
 
+class _Place(NamedTuple):
+    """Where the record `seq` is to be found."""
+
+    segment: SegmentName
+    offset: int
+    seq: int
+
+
+class _Rest(NamedTuple):
+    """How the last segment ended."""
+
+    junk: bytes
+    lost_to: int
+    torn: bool
+
+
 class JournalReader:
     """
-    Reads the journal of one producer: the same `producer`, `address`, `last_seq`, `read` and `drained` as Journal.
+    Reads the journal of one producer. Any number of readers may; a thread at a time uses one.
+
+    Every number from 1 to `last_seq` is answered for: by a record, or by the damage in its place.
+
+    Args:
+        directory: root/<address>/<producer>.
+        address: the database it was written for.
 
     Attributes:
-        alive: whether its writer holds the lock.
+        producer: whose journal it is.
     """
 
-    def __init__(self, directory: Path) -> None: ...
+    def __init__(self, directory: Path, address: Address, *, files: Files = FILES) -> None:
+        self.directory, self.address = directory, address
+        self.producer = UUID(directory.name)
+        self._seed = seed_of(self.producer)
+        self._files = files
+        self._lock = threading.Lock()
+        self._place: _Place | None = None
+        self._end: tuple[SegmentName, int, int] | None = None
+        self._rest = _Rest(b"", 0, torn=True)
+
+    def __repr__(self) -> str:
+        return f"JournalReader({self.producer})"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its writer holds the lock. A forked child of a dead writer may, so this only saves work."""
+        return locking.is_held(self.directory / LOCK)
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last record that is there; 0 when there is none."""
+        with self._lock:
+            return self._last_seq(final=not self.alive)
+
+    def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
+        """
+        Return up to `limit` records from number `from_seq` on, in order.
+
+        What is unreadable is named in its place, and a copy of its bytes is put into `damaged/`. The unfinished
+        record at the end of a living writer's journal is not there yet; of a dead one's, it never was.
+        A file that cannot be opened is damage too.
+        """
+        return self.read_upto(from_seq, limit, upto=None, final=not self.alive)
+
+    def read_upto(self, from_seq: int, limit: int, *, upto: int | None, final: bool) -> list[Record | Damage]:
+        """
+        Read as `read` does, with what the caller knows.
+
+        Args:
+            upto: records up to this number were written whole, so what of them is missing is damage.
+            final: nothing will be written any more.
+        """
+        with self._lock:
+            found = self._read(from_seq, limit, upto=upto, final=final)
+        for item in found:
+            if isinstance(item, Damage) and item.payload:
+                self._set_aside(item)
+        return found
+
+    def drained(self, seq: int) -> None:
+        """Say that every record up to `seq` is in PostgreSQL: segments that hold no other go when their time comes."""
+        last_seq = None if self.alive else self.last_seq
+        expiry.expire(self.directory, seq, files=self._files, last_seq=last_seq)
+        if last_seq is not None:
+            expiry.remove_if_empty(self.directory, lock=LOCK)
+
+    def _read(self, from_seq: int, limit: int, *, upto: int | None, final: bool) -> list[Record | Damage]:
+        segments = segment_names(self.directory)
+        self._rest = _Rest(b"", 0, torn=True)
+        out: list[Record | Damage] = []
+        expected = from_seq
+        for segment, following in zip(segments, [*segments[1:], None], strict=True):
+            if following is not None and following.first_seq <= expected:
+                continue
+            last = following.first_seq - 1 if following is not None else None
+            expected = self._read_segment(segment, expected, limit, out, last=last)
+            if len(out) >= limit:
+                return out[:limit]
+            if last is None:
+                break
+        if upto is not None and expected <= upto:
+            out.append(Damage(expected, upto, self._rest.junk))
+        elif final and not self._rest.torn:
+            out.append(Damage(expected, max(expected, self._rest.lost_to), self._rest.junk))
+        return out[:limit]
+
+    def _read_segment(
+        self, segment: SegmentName, expected: int, limit: int, out: list[Record | Damage], *, last: int | None
+    ) -> int:
+        """Add what the segment holds from number `expected` on; return the number expected after it."""
+        self._rest = _Rest(b"", 0, torn=True)
+        try:
+            handle = self._files.open_to_read(self.directory / segment.file_name)
+        except OSError:
+            # Its numbers are accounted for below, as damage, unless it is the one being written.
+            return self._missing(expected, b"", out, last=last)
+        try:
+            scan = Scan(handle, seed=self._seed, offset=self._offset_of(segment, expected))
+            while len(out) < limit:
+                found = scan.next()
+                if found is None:
+                    self._rest = _Rest(scan.junk, scan.lost_to, torn=scan.torn)
+                    return self._missing(expected, scan.junk, out, last=last)
+                seq, payload = found
+                if last is not None and seq > last:
+                    return self._missing(expected, scan.junk, out, last=last)
+                if seq < expected:
+                    continue
+                if seq > expected:
+                    out.append(Damage(expected, seq - 1, scan.junk))
+                out.append(Record(seq, payload))
+                expected = seq + 1
+                self._place = _Place(segment, scan.offset, expected)
+            return expected
+        finally:
+            self._files.close(handle)
+
+    def _offset_of(self, segment: SegmentName, seq: int) -> int:
+        place = self._place
+        return place.offset if place is not None and place.segment == segment and place.seq == seq else 0
+
+    @staticmethod
+    def _missing(expected: int, junk: bytes, out: list[Record | Damage], *, last: int | None) -> int:
+        if last is None or expected > last:
+            return expected
+        out.append(Damage(expected, last, junk))
+        return last + 1
+
+    def _last_seq(self, *, final: bool) -> int:
+        segments = segment_names(self.directory)
+        if not segments:
+            return 0
+        segment, offset, highest = segments[-1], 0, segments[-1].first_seq - 1
+        if self._end is not None and self._end[0] == segment:
+            _segment, offset, highest = self._end
+        try:
+            handle = self._files.open_to_read(self.directory / segment.file_name)
+        except OSError:
+            return highest
+        try:
+            scan = Scan(handle, seed=self._seed, offset=offset)
+            while (found := scan.next(payload=False)) is not None:
+                highest = max(highest, found[0])
+                self._end = (segment, scan.offset, highest)
+            return highest + 1 if final and not scan.torn else highest
+        finally:
+            self._files.close(handle)
+
+    def _set_aside(self, damage: Damage) -> None:
+        # The dead letter holds these bytes too; a disk that is full keeps nothing from being drained.
+        folder = self.directory / DAMAGED
+        with contextlib.suppress(OSError):
+            self._files.make_directory(folder)
+            path = folder / f"{damage.seq}-{damage.last_seq}.bin"
+            if not path.exists():
+                self._files.write_whole(path, damage.payload)

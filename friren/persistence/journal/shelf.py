@@ -1,20 +1,92 @@
-"""Finding the journals that lie on this machine."""
+"""The directories of a journal: making them, and finding what lies on this machine."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
 
 from friren.persistence.journal.address import Address
+from friren.persistence.journal.files import Files
 from friren.persistence.journal.reader import JournalReader
+from friren.persistence.journal.segment import SegmentName, segment_header
 
-__all__ = ["journals_of", "journals_under"]
+__all__ = ["ADDRESS_FILE", "begin_segment", "journals_of", "journals_under", "make_producer_directory"]
+
+ADDRESS_FILE: Final = "address.json"
+# Stands in where the address file of a folder is lost: such a journal is drained only on purpose.
+UNKNOWN: Final = Address(host="", port="", name="?")
 
 
 def journals_of(root: Path, address: Address) -> list[JournalReader]:
-    """Return the journals written for the database at `address`, whoever wrote them."""
-    ...
+    """Return the journals written for the database at `address`, oldest first, whoever wrote them."""
+    return _in_folder(root / address.folder, address)
 
 
 def journals_under(root: Path) -> list[JournalReader]:
-    """Return every journal below `root`."""
-    ...
+    """Return every journal below `root`; the address of a folder that lost its address file is unknown."""
+    found: list[JournalReader] = []
+    for folder in _directories(root):
+        address = UNKNOWN
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            address = msgspec.json.decode((folder / ADDRESS_FILE).read_bytes(), type=Address)
+        found += _in_folder(folder, address)
+    return found
+
+
+def make_producer_directory(root: Path, address: Address, producer: UUID, files: Files) -> Path:
+    """Make the directory of a new producer, and what is missing above it. Raises OSError."""
+    folder = root / address.folder
+    for directory in (root, folder, folder / str(producer)):
+        files.make_directory(directory)
+    if not (folder / ADDRESS_FILE).exists():
+        files.write_whole(folder / ADDRESS_FILE, msgspec.json.encode(address) + b"\n")
+    files.sync_directory(folder)
+    files.sync_directory(root)
+    return folder / str(producer)
+
+
+def begin_segment(
+    directory: Path, first_seq: int, producer: UUID, address: Address, files: Files
+) -> tuple[int, SegmentName, int]:
+    """
+    Create a segment and return its handle, name and size.
+
+    Raises:
+        OSError: it cannot be made; nothing is left behind.
+    """
+    name = SegmentName(first_seq, 0)
+    while (directory / name.file_name).exists():
+        name = name._replace(attempt=name.attempt + 1)
+    path = directory / name.file_name
+    handle = files.create(path)
+    try:
+        size = files.write_all(handle, segment_header(producer, first_seq, address))
+        files.sync_directory(directory)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.close(handle)
+        with contextlib.suppress(OSError):
+            files.unlink(path)
+        raise
+    return handle, name, size
+
+
+def _in_folder(folder: Path, address: Address) -> list[JournalReader]:
+    readers = []
+    for directory in _directories(folder):
+        with contextlib.suppress(ValueError):
+            UUID(directory.name)
+            readers.append(JournalReader(directory, address))
+    # A UUIDv7 begins with its time.
+    return sorted(readers, key=lambda reader: reader.producer)
+
+
+def _directories(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    except OSError:
+        return []

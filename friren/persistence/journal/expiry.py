@@ -1,0 +1,55 @@
+"""Giving up what PostgreSQL has: drained segments stay for a while as a second copy, then go."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from friren.persistence import settings
+from friren.persistence.journal.files import FILES, Files
+from friren.persistence.journal.segment import segment_names
+
+__all__ = ["expire", "remove_if_empty"]
+
+
+def expire(
+    directory: Path, seq: int, *, last_seq: int | None = None, files: Files = FILES, at_once: bool = False
+) -> int:
+    """
+    Remove segments whose records all are numbered up to `seq`, once they are old, or many.
+
+    Args:
+        last_seq: number of the last record of all; None while the last segment may still be written, which keeps it.
+        at_once: whatever their age, because the disk is full.
+
+    Returns:
+        How many were removed.
+    """
+    segments = segment_names(directory)
+    ends = [following.first_seq - 1 for following in segments[1:]]
+    drained = [directory / name.file_name for name, end in zip(segments, ends, strict=False) if end <= seq]
+    if segments and last_seq is not None and last_seq <= seq:
+        drained.append(directory / segments[-1].file_name)
+    kept_bytes, removed = 0, 0
+    now = time.time()
+    for path in reversed(drained):  # the newest are kept longest
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            kept_bytes += found.st_size
+            old = now - found.st_mtime > settings.JOURNAL_KEEP_SECONDS
+            if at_once or old or kept_bytes > settings.JOURNAL_KEEP_BYTES:
+                files.unlink(path)
+                removed += 1
+    if removed:
+        with contextlib.suppress(OSError):
+            files.sync_directory(directory)
+    return removed
+
+
+def remove_if_empty(directory: Path, *, lock: str) -> None:
+    """Remove the directory of a producer that holds nothing any more but its lock file."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in directory.iterdir()] in ([lock], []):
+            (directory / lock).unlink(missing_ok=True)
+            directory.rmdir()
