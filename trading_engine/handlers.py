@@ -74,8 +74,7 @@ def _locked(model: type[Model], field: str, fact: Fact, using: str) -> Any:
 
 def _move(row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt:
     """Write the event, with the status it came from, and the row's new status."""
-    event = Fact(kind=fact.kind, id=fact.id, digest=fact.digest, values={**fact.values, "from_status": row.status})
-    receipt = insert(event, using=using)
+    receipt = insert(fact.with_values(from_status=row.status), using=using)
     if receipt.outcome is WriteOutcome.STORED:
         type(row)._default_manager.using(using).filter(id=row.id, status=row.status).update(**moved)
     return receipt

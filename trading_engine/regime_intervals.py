@@ -59,8 +59,7 @@ def store_regime(fact: Fact, *, using: str) -> Receipt:
     extra: dict[str, Any] = {"previous_regime_type": previous} if previous else {}
     if interval is not None:
         extra["market_regime"] = interval
-    observed = Fact(kind=fact.kind, id=fact.id, digest=fact.digest, values={**values, **extra})
-    return insert(observed, using=using)
+    return insert(fact.with_values(**extra), using=using)
 
 
 def _interval_for(

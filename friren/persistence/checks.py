@@ -31,6 +31,9 @@ __all__ = [
     "check_texts",
     "check_time",
     "check_uuid",
+    "decimal_check",
+    "measure_check",
+    "text_check",
 ]
 
 Check = Callable[[str, Any], Any]
@@ -74,6 +77,28 @@ def check_decimal(field: str, value: Any, *, allows: Callable[[Decimal], bool], 
     return number
 
 
+def decimal_check(
+    *, low: Decimal, low_allowed: bool, high: Decimal, allows: Callable[[Decimal], bool], rule: str
+) -> Check:
+    """
+    Return `check_decimal` for one field, with a short way for what is plainly right.
+
+    Everything that is not plainly right goes the long way, which knows how to say no.
+    """
+
+    def check(field: str, value: Any) -> Decimal:
+        if type(value) is Decimal and value.is_finite() and (low < value or (low_allowed and low == value)):
+            try:
+                if value < high:
+                    _EXACT.quantize(value, _STEP)
+                    return value
+            except (Inexact, InvalidOperation):
+                pass
+        return check_decimal(field, value, allows=allows, rule=rule)
+
+    return check
+
+
 def check_measure(field: str, value: Any, *, places: int, allows: Callable[[Decimal], bool], rule: str) -> Decimal:
     """Return a bounded statistic (a confidence, a score), rounded to its column; floats are accepted."""
     number = check_stat(field, value)
@@ -86,8 +111,24 @@ def check_measure(field: str, value: Any, *, places: int, allows: Callable[[Deci
     raise _reject(field, value, f"must be {rule}")
 
 
+def measure_check(*, places: int, low: Decimal, high: Decimal, allows: Callable[[Decimal], bool], rule: str) -> Check:
+    """Return `check_measure` for one field whose bounds are allowed, with a short way for floats within them."""
+    step = Decimal(1).scaleb(-places)
+
+    def check(field: str, value: Any) -> Decimal:
+        if type(value) is float and -1e6 < value < 1e6:  # wide enough for every such column, and no NaN
+            number = Decimal(repr(value))
+            if low <= number <= high:
+                return number.quantize(step, ROUND_HALF_EVEN)
+        return check_measure(field, value, places=places, allows=allows, rule=rule)
+
+    return check
+
+
 def check_stat(field: str, value: Any) -> float:
     """Return a finite float; ints and Decimals are converted, booleans and numpy scalars are not numbers here."""
+    if type(value) is float and math.isfinite(value):
+        return value
     if _is_numpy(value) or not (type(value) in (int, float) or isinstance(value, Decimal)):
         raise _reject(field, value, f"a number (float, int or Decimal) is wanted, not {type(value).__name__}")
     try:
@@ -135,6 +176,20 @@ def check_text(field: str, value: Any, *, length: int | None = None, blank: bool
     return text
 
 
+def text_check(*, length: int | None, blank: bool) -> Check:
+    """Return `check_text` for one field, with a short way for what is plainly right."""
+    limit = TEXT_LENGTH_MAX if length is None else length
+    least = 0 if blank else 1
+
+    def check(field: str, value: Any) -> str:
+        # ASCII has no surrogates; anything else goes the long way.
+        if type(value) is str and value.isascii() and least <= len(value) <= limit and "\x00" not in value:
+            return value
+        return check_text(field, value, length=length, blank=blank)
+
+    return check
+
+
 def check_texts(field: str, value: Any, *, length: int | None = None) -> list[str]:
     """Return a list of texts."""
     if isinstance(value, str) or not isinstance(value, list | tuple):
@@ -144,6 +199,8 @@ def check_texts(field: str, value: Any, *, length: int | None = None) -> list[st
 
 def check_choice(field: str, value: Any, *, stored: Mapping[str, str], blank: bool) -> str:
     """Return the stored form of a choice, given in any case."""
+    if type(value) is str and (as_stored := stored.get(value) or stored.get(value.casefold())):
+        return as_stored
     text = check_text(field, value, blank=blank)
     if not text:
         return text
@@ -155,6 +212,8 @@ def check_choice(field: str, value: Any, *, stored: Mapping[str, str], blank: bo
 
 def check_time(field: str, value: Any) -> dt.datetime:
     """Return an aware datetime in UTC; a pandas.Timestamp is converted (whole microseconds)."""
+    if type(value) is dt.datetime and value.tzinfo is dt.UTC:
+        return value
     if not isinstance(value, dt.datetime) or value != value:  # noqa: PLR0124 - pandas.NaT is a datetime unequal to itself
         raise _reject(field, value, f"an aware datetime is wanted, not {type(value).__name__}")
     if getattr(value, "nanosecond", 0):
@@ -192,7 +251,27 @@ def check_json(field: str, value: Any, *, kind: type | None = None) -> Any:
     """Return a JSON value without NaN, NUL or lone surrogates; Decimals become plain text."""
     if kind is not None and not isinstance(value, kind):
         raise _reject(field, value, f"a {kind.__name__} is wanted, not {type(value).__name__}")
+    if type(value) is dict and (flat := _flat_object(value)) is not None:
+        return flat
     return _json_tree(field, value, JSON_DEPTH_MAX)
+
+
+def _flat_object(value: dict[Any, Any]) -> dict[str, Any] | None:
+    """Return a flat object of plain numbers and short ASCII texts, None for all that wants a closer look."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        kind = type(item)
+        if type(key) is not str or not key.isascii() or "\x00" in key:
+            return None
+        if kind is float and math.isfinite(item):
+            flat[key] = item + 0.0  # see below
+        elif (
+            kind is int or kind is bool or (kind is str and item.isascii() and "\x00" not in item and len(item) < 1000)
+        ):
+            flat[key] = item
+        else:
+            return None
+    return flat
 
 
 def _json_tree(path: str, value: Any, depth: int) -> Any:

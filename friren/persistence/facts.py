@@ -16,37 +16,37 @@ from uuid import UUID
 
 import msgspec
 from django.apps import apps
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
-from friren.core.fields import BoundedDecimalField, ChoiceField, StatField
+from friren.core.fields import ChoiceField
 from friren.core.ids import new_id
 from friren.core.models import FactModel, SeriesModel
 from friren.errors import RejectedRecordError
-from friren.persistence import checks
 from friren.persistence.checks import Check
 from friren.persistence.digest import digest_of
-from friren.persistence.rules import check_rules
+from friren.persistence.field_checks import check_for, wire_type
+from friren.persistence.rules import compile_rules
 
 __all__ = [
     "Fact",
     "FactSpec",
     "FieldSpec",
     "NaturalKey",
+    "fact_kinds",
     "make_fact",
     "natural_key_of",
     "register_natural_key",
+    "register_record",
     "spec_named",
     "spec_of",
 ]
 
 # What the database or the write path fills in, never the caller.
 MANAGED: Final = frozenset({"id", "digest", "recorded_seq", "producer", "created_at"})
-INT64_MAX: Final = 2**63 - 1
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
     Something to store, checked.
 
@@ -54,13 +54,33 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
         kind: the model in snake case, e.g. "trade".
         id: its primary key, made on the caller's side.
         values: the fields that differ from their default, by name; rows referred to by natural key or id.
-        digest: see friren.persistence.digest.
+        known_digest: the digest, once somebody has asked for it.
     """
 
     kind: str
     id: UUID
     values: dict[str, Any]
-    digest: bytes
+    known_digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """The 16 bytes that tell equal facts (see friren.persistence.digest); worked out when first asked for."""
+        if self.known_digest is None:
+            # Not a change of the fact: the digest follows from its values.
+            msgspec.structs.force_setattr(self, "known_digest", spec_named(self.kind).digest_of(self.values))
+        return self.known_digest or b""
+
+    def with_values(self, **more: Any) -> Fact:
+        """Return the same fact with what its handler has worked out: same id, same digest."""
+        return Fact(kind=self.kind, id=self.id, values={**self.values, **more}, known_digest=self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fact):
+            return NotImplemented
+        return (self.kind, self.id, self.values) == (other.kind, other.id, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 class NaturalKey(Protocol):
@@ -105,7 +125,7 @@ def natural_key_of(field: models.Field[Any, Any]) -> NaturalKey | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field of a kind of fact."""
+    """One field of a kind of fact. `wire` is the type into which it is read back from JSON."""
 
     name: str
     column: str
@@ -115,15 +135,51 @@ class FieldSpec:
     digested: bool
     is_json: bool
     natural: NaturalKey | None
+    wire: Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FactSpec:
-    """One kind of fact: its model and its fields."""
+    """
+    One kind of fact: its model and its fields.
+
+    Attributes:
+        entries: (check, default) by name: what is touched for a value that is given.
+        check_rules: refuses values that a CheckConstraint of the table would refuse.
+    """
 
     kind: str
     model: type[models.Model]
     fields: dict[str, FieldSpec]
+    entries: dict[str, tuple[Check, Any]]
+    required: tuple[str, ...]
+    undigested: frozenset[str]
+    check_rules: Callable[[Mapping[str, Any]], None]
+
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what differs from its default, in its stored form. Errors as for `make_fact`."""
+        entries = self.entries
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if value is None:
+                continue
+            try:
+                check, default = entries[name]
+            except KeyError:
+                raise TypeError(f"{self.kind} has no field {name}") from None
+            stored = check(name, value)
+            if default is None or stored != default:
+                given[name] = stored
+        for name in self.required:
+            if name not in given:
+                raise RejectedRecordError(name, None, "is required")
+        self.check_rules(given)
+        return given
+
+    def digest_of(self, values: Mapping[str, Any]) -> bytes:
+        """Return the digest of a fact with these values."""
+        left_out = self.undigested
+        return digest_of({name: value for name, value in values.items() if name not in left_out})
 
 
 def make_fact(model: type[models.Model], *, id: UUID | None = None, **values: Any) -> Fact:  # noqa: A002 - the column's name
@@ -134,24 +190,8 @@ def make_fact(model: type[models.Model], *, id: UUID | None = None, **values: An
         RejectedRecordError: a value breaks a rule of its field, or several a rule of the table.
     """
     spec = spec_of(model)
-    if unknown := values.keys() - spec.fields.keys():
-        raise TypeError(f"{spec.kind} has no field {', '.join(sorted(unknown))}")
-    # Rules see every field, the fact keeps those that were given something.
-    complete: dict[str, Any] = {}
-    given: dict[str, Any] = {}
-    for name, field in spec.fields.items():
-        value = values.get(name)
-        if value is None:
-            if field.required:
-                raise RejectedRecordError(name, None, "is required")
-            complete[name] = field.default
-            continue
-        complete[name] = value = field.check(name, value)
-        if value != field.default:
-            given[name] = value
-    check_rules(model, complete)
-    digested = {name: value for name, value in given.items() if spec.fields[name].digested}
-    return Fact(kind=spec.kind, id=id or new_id(), values=given, digest=digest_of(digested))
+    given = spec.checked(values)
+    return Fact(kind=spec.kind, id=id or new_id(), values=given)
 
 
 @functools.cache
@@ -162,19 +202,45 @@ def spec_of(model: type[models.Model]) -> FactSpec:
         if field.name in MANAGED or getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
             continue
         fields[field.name] = _field_spec(model, field)
-    return FactSpec(kind=_snake_case(model.__name__), model=model, fields=fields)
+    return FactSpec(
+        kind=_snake_case(model.__name__),
+        model=model,
+        fields=fields,
+        entries={name: (field.check, field.default) for name, field in fields.items()},
+        required=tuple(name for name, field in fields.items() if field.required),
+        undigested=frozenset(name for name, field in fields.items() if not field.digested),
+        check_rules=compile_rules(model, {name: field.default for name, field in fields.items()}),
+    )
+
+
+def register_record(model: type[models.Model]) -> None:
+    """Let rows of `model`, which is no fact table, travel through the journal as facts do."""
+    _records.append(model)
+    _models_by_kind.cache_clear()
+
+
+_records: list[type[models.Model]] = []
 
 
 def spec_named(kind: str) -> FactSpec:
-    """Return the spec of the kind of fact `kind`."""
+    """
+    Return the spec of the kind of fact `kind`.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
     return spec_of(_models_by_kind()[kind])
+
+
+def fact_kinds() -> list[str]:
+    """Return the names of all kinds of fact."""
+    return list(_models_by_kind())
 
 
 @functools.cache
 def _models_by_kind() -> Mapping[str, type[models.Model]]:
-    return {
-        _snake_case(model.__name__): model for model in apps.get_models() if issubclass(model, FactModel | SeriesModel)
-    }
+    tables = [model for model in apps.get_models() if issubclass(model, FactModel | SeriesModel)]
+    return {_snake_case(model.__name__): model for model in [*tables, *_records]}
 
 
 def _snake_case(name: str) -> str:
@@ -194,85 +260,11 @@ def _field_spec(model: type[models.Model], field: models.Field[Any, Any]) -> Fie
     return FieldSpec(
         name=field.name,
         column=str(field.column),
-        check=_check_for(field, natural),
+        check=natural.parse if natural is not None else check_for(field),
         default=default,
         required=not field.null and not blank_text and field.default is NOT_PROVIDED,
         digested=field.name not in lifecycle and field.name not in undigested,
         is_json=isinstance(field, models.JSONField),
         natural=natural,
+        wire=Any if natural is not None else wire_type(field),
     )
-
-
-def _check_for(field: models.Field[Any, Any], natural: NaturalKey | None) -> Check:
-    if natural is not None:
-        return natural.parse
-    for kind, make in _CHECKS:
-        if isinstance(field, kind):
-            return make(field)
-    raise TypeError(f"no check for {field!r}")
-
-
-def _decimal_check(field: BoundedDecimalField) -> Check:
-    if field.measured:
-        places = field.decimal_places or 0
-        return functools.partial(checks.check_measure, places=places, allows=field.allows, rule=field.rule)
-    return functools.partial(checks.check_decimal, allows=field.allows, rule=field.rule)
-
-
-def _json_check(field: models.JSONField[Any, Any]) -> Check:
-    kind = type(field.get_default()) if field.default is not NOT_PROVIDED else None
-    return functools.partial(checks.check_json, kind=kind)
-
-
-def _integer_check(field: models.IntegerField[Any, Any]) -> Check:
-    minimum = 0 if isinstance(field, models.PositiveIntegerField) else -INT64_MAX - 1
-    return functools.partial(checks.check_count, minimum=minimum, maximum=INT64_MAX)
-
-
-def _check_bytes(field: str, value: Any) -> bytes:
-    if not isinstance(value, bytes):
-        raise RejectedRecordError(field, value, f"bytes are wanted, not {type(value).__name__}")
-    return value
-
-
-def _reference_check(field: models.ForeignKey[Any, Any]) -> Check:
-    """Return the check of a foreign key without a natural key: the row itself, or its key."""
-    target = field.target_field
-    by_key: Check
-    if isinstance(target, models.UUIDField):
-        by_key = checks.check_uuid
-    elif isinstance(target, models.CharField):
-        by_key = functools.partial(checks.check_text, length=target.max_length, blank=False)
-    else:
-        by_key = functools.partial(checks.check_count, minimum=1, maximum=INT64_MAX)
-
-    def check(name: str, value: Any) -> Any:
-        if isinstance(value, field.related_model):
-            value = getattr(value, target.attname)
-        elif isinstance(target, models.UUIDField) and isinstance(getattr(value, "id", None), UUID):
-            value = value.id  # an account handle, a receipt
-        return by_key(name, value)
-
-    return check
-
-
-# In this order: the first that fits; a DateTimeField is a DateField, a ChoiceField a CharField.
-_CHECKS: Final[tuple[tuple[Any, Callable[[Any], Check]], ...]] = (
-    (models.ForeignKey, _reference_check),
-    (BoundedDecimalField, _decimal_check),
-    (StatField, lambda _field: checks.check_stat),
-    (ChoiceField, lambda field: functools.partial(checks.check_choice, stored=field.stored, blank=field.blank)),
-    (
-        (models.CharField, models.TextField),
-        lambda field: functools.partial(checks.check_text, length=field.max_length, blank=field.blank),
-    ),
-    (ArrayField, lambda field: functools.partial(checks.check_texts, length=field.base_field.max_length)),
-    (models.JSONField, _json_check),
-    (models.BinaryField, lambda _field: _check_bytes),
-    (models.IntegerField, _integer_check),
-    (models.UUIDField, lambda _field: checks.check_uuid),
-    (models.DateTimeField, lambda _field: checks.check_time),
-    (models.DateField, lambda _field: checks.check_date),
-    (models.BooleanField, lambda _field: checks.check_boolean),
-    (models.GenericIPAddressField, lambda _field: functools.partial(checks.check_text, length=39, blank=False)),
-)

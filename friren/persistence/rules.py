@@ -3,6 +3,9 @@ Table rules, checked before the database sees a fact.
 
 A CheckConstraint of the model is evaluated here on the fact's values with SQL's three-valued logic:
 what is unknown (NULL) passes, as in PostgreSQL. So a rule is written once, in the model, its words too.
+
+`check_rules` interprets a rule, `compile_rules` turns all rules of a model into one Python function: the
+same answer (a property test compares them) at a tenth of the cost.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from django.db.models import F, Q
 
 from friren.errors import RejectedRecordError
 
-__all__ = ["check_rules", "holds"]
+__all__ = ["check_rules", "compile_rules", "holds"]
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "exact": operator.eq,
@@ -66,3 +69,79 @@ def _lookup(path: str, wanted: Any, values: Mapping[str, Any]) -> bool | None:
     if value is None or wanted is None:
         return None
     return _COMPARE[lookup or "exact"](value, wanted)
+
+
+def compile_rules(model: type[models.Model], defaults: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], None]:
+    """
+    Return `check_rules` for one model as a function of the values that differ from their `defaults`.
+
+    A lookup that cannot be compiled is a TypeError here, when the model is first used.
+    """
+    constraints = [item for item in model._meta.constraints if isinstance(item, models.CheckConstraint)]
+    source = _Source()
+    tests = [source.false(constraint.condition) for constraint in constraints]
+    blamed = [(item.violation_error_code or "", str(item.violation_error_message)) for item in constraints]
+    lines = ["def violated(values):", "    get = values.get"]
+    for name, local in source.locals.items():
+        lines.append(f"    {local} = get({name!r}, {source.constant(defaults.get(name))})")
+    lines += [f"    if {test}:\n        return {number}" for number, test in enumerate(tests)]
+    lines += ["    return -1"]
+    namespace = dict(source.constants)
+    exec("\n".join(lines), namespace)  # noqa: S102 - made of our own models' constraints alone, as dataclasses does it
+    violated: Callable[[Mapping[str, Any]], int] = namespace["violated"]
+
+    def check(values: Mapping[str, Any]) -> None:
+        number = violated(values)
+        if number >= 0:
+            field, rule = blamed[number]
+            raise RejectedRecordError(field, values.get(field), rule)
+
+    return check
+
+
+class _Source:
+    """Writes Q conditions as Python expressions that say when they are true, and when they are false."""
+
+    def __init__(self) -> None:
+        self.locals: dict[str, str] = {}
+        self.constants: dict[str, Any] = {}
+
+    def true(self, condition: Any) -> str:
+        return self._of(condition, wanted=True)
+
+    def false(self, condition: Any) -> str:
+        return self._of(condition, wanted=False)
+
+    def constant(self, value: Any) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def _of(self, condition: Any, *, wanted: bool) -> str:
+        if not isinstance(condition, Q):
+            raise TypeError(f"only Q conditions can be evaluated, not {condition!r}")
+        inner = wanted is not condition.negated
+        # "All true" is the truth of AND and the falsehood of OR.
+        joined = " and " if (condition.connector == Q.AND) is inner else " or "
+        children: list[Any] = list(condition.children)
+        parts = [
+            self._of(child, wanted=inner) if isinstance(child, Q) else self._lookup(child[0], child[1], wanted=inner)
+            for child in children
+        ]
+        return f"({joined.join(parts)})"
+
+    def _lookup(self, path: str, operand: Any, *, wanted: bool) -> str:
+        name, _, lookup = path.partition("__")
+        value = self._local(name)
+        if lookup == "isnull":
+            return f"{value} is None" if bool(operand) is wanted else f"{value} is not None"
+        other = self._local(operand.name) if isinstance(operand, F) else self.constant(operand)  # type: ignore[attr-defined]  # the stubs forget F.name
+        known = f"{value} is not None and {other} is not None"
+        test = f"{value} {_OPERATORS[lookup or 'exact']} {other}"
+        return f"({known} and {test})" if wanted else f"({known} and not {test})"
+
+    def _local(self, name: str) -> str:
+        return self.locals.setdefault(name, f"v{len(self.locals)}")
+
+
+_OPERATORS: Final = {"exact": "==", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "in": "in"}

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
+
+from friren.environment import Environment
 
 __all__ = [
     "ADOPT_IDLE_SECONDS",
+    "ASYNC_WORKERS",
+    "BUFFER_BYTES_MAX",
+    "BUFFER_RECORDS_MAX",
+    "BUFFER_STOP_SHARE",
+    "CALL_DEADLINE_SECONDS",
+    "CLOSE_SECONDS",
+    "CONNECTIONS_MAX",
     "DRAIN_BATCH_ROWS",
     "DRAIN_IDLE_SECONDS",
     "DRAIN_RETRY_SECONDS_MAX",
     "JOURNAL_KEEP_BYTES",
     "JOURNAL_KEEP_SECONDS",
     "JOURNAL_SEGMENT_BYTES",
+    "LOCK_WAIT_SHARE",
     "PARENT_WAIT_FACTS_MAX",
     "PARENT_WAIT_SECONDS",
+    "PROBE_SECONDS_FIRST",
+    "PROBE_SECONDS_MAX",
+    "PROBE_SECONDS_MIN",
+    "READ_CACHE_QUERIES_MAX",
+    "READ_CACHE_ROWS_MAX",
+    "RELIEF_SECONDS",
+    "RETRIES_MAX",
+    "RETRY_PAUSE_SECONDS",
+    "STATEMENT_SHARE",
 ]
 
 # --- journal
@@ -37,3 +57,50 @@ PARENT_WAIT_SECONDS: Final = 10.0
 PARENT_WAIT_FACTS_MAX: Final = 1_000
 # A journal whose cursor has not moved for this long is drained by others, whoever holds its lock.
 ADOPT_IDLE_SECONDS: Final = 60.0
+
+_env = Environment(os.environ)
+
+# --- the call
+# What a logger call may take in direct mode before the record goes to the journal: a person does not notice it,
+# and no bar is missed. A healthy commit takes a thousandth of it.
+CALL_DEADLINE_SECONDS: Final = _env.seconds("FRIREN_WRITE_DEADLINE", default=0.25, minimum=0.01, maximum=60)
+# Shares of the deadline after which a server that lives gives up a lock or a statement by itself: below 1, so
+# that the cause is named in time, and a deadline that passes means that there was no answer.
+LOCK_WAIT_SHARE: Final = 0.5
+STATEMENT_SHARE: Final = 0.8
+# Deadlocks and serialization failures pass at the second attempt; what fails four times is not passing.
+RETRIES_MAX: Final = 3
+# Long enough for the other transaction to end, short against the deadline.
+RETRY_PAUSE_SECONDS: Final = 0.005
+# More connections than this make PostgreSQL slower, not faster; a call holds one for less than a millisecond.
+CONNECTIONS_MAX: Final = _env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
+
+# --- the circuit
+# The first look after a connection broke: a restarted server is often back at once.
+PROBE_SECONDS_FIRST: Final = 0.05
+# The way back after an outage of any length is noticed within this.
+PROBE_SECONDS_MAX: Final = 0.5
+# However small the random delay: not a busy loop.
+PROBE_SECONDS_MIN: Final = 0.01
+
+# --- memory, when the disk refuses too
+# Minutes of heavy trading at about 700 bytes a record; small against any process that trades.
+BUFFER_RECORDS_MAX: Final = _env.integer("FRIREN_BUFFER_RECORDS", default=10_000, minimum=10, maximum=10_000_000)
+BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
+# From here on no new risk is taken: what is left is for the fills of orders that are out already.
+BUFFER_STOP_SHARE: Final = 0.8
+# How often the disk is tried again; each try may cost a failing write.
+RELIEF_SECONDS: Final = 0.1
+
+# --- the end
+# What a process that ends waits for the database; what is not stored by then is in the journal.
+CLOSE_SECONDS: Final = _env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=600)
+
+# --- reads in an outage
+# The last good answers that are kept: what a dashboard or a bot asks again and again, and a few megabytes.
+READ_CACHE_QUERIES_MAX: Final = 64
+READ_CACHE_ROWS_MAX: Final = 1_000
+
+# --- asyncio
+# Threads of our own for the async twins; a call that waits for its commit needs a thread, the processor does not.
+ASYNC_WORKERS: Final = 8

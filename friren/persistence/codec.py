@@ -1,0 +1,157 @@
+"""
+Facts as bytes: what the journal holds.
+
+A record is JSON, an object {"v", "kind", "id", "values"}; a value has the JSON form of its type (decimals, UUIDs
+and times as text) and is read back by the field of the model it belongs to. `v` is the version of the kind's
+fields: what an older Friren wrote is brought up to date by upcasters when it is read. Never pickle: a journal
+can be written by whoever may write the folder.
+
+A record with "rejected" holds what a caller said of an executed fill that could not be taken (see `encode_rejected`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypedDict
+from uuid import UUID
+
+import msgspec
+
+from friren.core.ids import new_id
+from friren.errors import FrirenError, RejectedRecordError
+from friren.persistence.facts import Fact, spec_named
+
+__all__ = [
+    "RejectedFill",
+    "UnreadableRecordError",
+    "Upcaster",
+    "decode",
+    "encode",
+    "encode_rejected",
+    "register_upcaster",
+]
+
+# The version of kinds whose fields have not changed since the first release.
+FIRST_VERSION: Final = 1
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+_upcasters: dict[tuple[str, int], Upcaster] = {}
+_versions: dict[str, int] = {}
+_encoder: Final = msgspec.json.Encoder()
+
+
+class UnreadableRecordError(FrirenError):
+    """A record of a journal cannot be read by this version of Friren. It belongs to the dead letters."""
+
+
+class RejectedFill(FrirenError):  # noqa: N818 - not an error of the reader: it is what the record says
+    """
+    A record that says: a caller described an executed fill, and the description was refused.
+
+    Attributes:
+        kind: what it was to become, e.g. "trade".
+        id: of this record.
+        error_class, error: why it was refused.
+        said: what the caller said, as text where JSON has no form for it.
+    """
+
+    def __init__(self, *, kind: str, id: UUID, error_class: str, error: str, said: Any) -> None:  # noqa: A002
+        self.kind, self.id, self.error_class, self.error, self.said = kind, id, error_class, error, said
+        super().__init__(error)
+
+
+class _Record(msgspec.Struct, omit_defaults=True):
+    v: int
+    kind: str
+    id: UUID
+    values: dict[str, Any]
+    rejected: list[str] | None = None
+
+
+class _Envelope(msgspec.Struct):
+    v: int
+    kind: str
+    id: UUID
+    values: msgspec.Raw
+    rejected: list[str] | None = None
+
+
+_envelopes: Final = msgspec.json.Decoder(_Envelope)
+
+
+def register_upcaster(kind: str, version: int, upcaster: Upcaster) -> None:
+    """
+    Let records of `kind` written in `version` be read: `upcaster` returns the JSON values of version + 1.
+
+    The newest version of a kind is one more than its last upcaster's.
+    """
+    _upcasters[kind, version] = upcaster
+    _versions[kind] = max(_versions.get(kind, FIRST_VERSION), version + 1)
+
+
+def encode(fact: Fact) -> bytes:
+    """Return a fact as a record of a journal."""
+    return _encoder.encode(_Record(_versions.get(fact.kind, FIRST_VERSION), fact.kind, fact.id, fact.values))
+
+
+def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> bytes:
+    """Return the record that keeps what a caller said of a fill, and why it was refused. Takes any values."""
+    # ASCII and repr() for whatever is no JSON: the values are wrong in ways nobody foresaw.
+    text = json.dumps(said, default=repr, skipkeys=True, ensure_ascii=True)
+    # NaN and Infinity, which Python writes and JSON does not have, become text.
+    plain = json.loads(text, parse_constant=str)
+    why = [type(error).__name__, str(error)]
+    return json.dumps(
+        {"v": _versions.get(kind, FIRST_VERSION), "kind": kind, "id": str(new_id()), "values": plain, "rejected": why}
+    ).encode()
+
+
+def decode(payload: bytes) -> Fact:
+    """
+    Return the fact that a record holds.
+
+    Raises:
+        UnreadableRecordError: it is none, or of a kind or version that is not known here.
+        RejectedFill: it keeps a refused description of a fill.
+    """
+    try:
+        record = _envelopes.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise UnreadableRecordError(f"no record: {exc}") from exc
+    if record.rejected is not None:
+        raise RejectedFill(
+            kind=record.kind,
+            id=record.id,
+            error_class=(record.rejected or [""])[0],
+            error=": ".join(record.rejected[1:]),
+            said=msgspec.json.decode(record.values),
+        )
+    try:
+        values = _decoder(record.kind).decode(_up_to_date(record))
+    except KeyError as exc:
+        raise UnreadableRecordError(f"no kind of fact is called {record.kind!r}") from exc
+    except msgspec.MsgspecError as exc:
+        raise UnreadableRecordError(f"{record.kind}: {exc}") from exc
+    return Fact(kind=record.kind, id=record.id, values=values)
+
+
+def _up_to_date(record: _Envelope) -> bytes | msgspec.Raw:
+    newest = _versions.get(record.kind, FIRST_VERSION)
+    if record.v == newest:
+        return record.values
+    if not FIRST_VERSION <= record.v < newest:
+        raise UnreadableRecordError(f"{record.kind} of version {record.v}; this Friren reads up to {newest}")
+    values = msgspec.json.decode(record.values)
+    for version in range(record.v, newest):
+        values = _upcasters[record.kind, version](values)
+    return _encoder.encode(values)
+
+
+@functools.cache
+def _decoder(kind: str) -> msgspec.json.Decoder[dict[str, Any]]:
+    fields = {field.name: field.wire for field in spec_named(kind).fields.values()}
+    # A field that is not known here would be lost in silence: such a record is of another version.
+    return msgspec.json.Decoder(TypedDict(kind, fields, total=False))  # type: ignore[operator]  # made at run time
