@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from friren.errors import RejectedRecordError
 
 __all__ = ["BulkReceipt", "Receipt", "Rows", "WriteOutcome"]
@@ -23,14 +25,22 @@ class WriteOutcome(enum.StrEnum):
     DUPLICATE = "DUPLICATE"  # it was already there, with the same content
     JOURNALED = "JOURNALED"  # on this machine's disk, and will be stored, a duplicate or a dead letter
     BUFFERED = "BUFFERED"  # in memory only: database and disk both refused
+    LOST = "LOST"  # telemetry only: database, disk and memory all refused; a LossRecord counts it
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Receipt:
-    """The outcome of one record. `id` is known whatever the outcome."""
+class Receipt(msgspec.Struct, frozen=True):
+    """
+    The outcome of one record.
+
+    Attributes:
+        id: of the record, known whatever the outcome.
+        outcome: where it is now.
+        synced: it survives a power cut; what is JOURNALED without it survives the end of this process only.
+    """
 
     id: UUID
     outcome: WriteOutcome
+    synced: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,11 +51,15 @@ class BulkReceipt:
     Attributes:
         stored, duplicates: how many.
         rejected: (index in the input, error), in order.
+        journaled, buffered, lost: how many of each of these outcomes.
     """
 
     stored: int = 0
     duplicates: int = 0
     rejected: list[tuple[int, RejectedRecordError]] = dataclasses.field(default_factory=list)
+    journaled: int = 0
+    buffered: int = 0
+    lost: int = 0
 
 
 class Rows(list[Row]):

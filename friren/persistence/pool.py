@@ -1,0 +1,138 @@
+"""
+Connections that are ready: opened in the background, lent for one call.
+
+The calling thread never connects. It takes a connection that is open, or waits for one until its deadline.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+from friren.persistence.settings import CONNECTIONS_MAX
+
+__all__ = ["Pool"]
+
+
+class Pool:
+    """
+    Open connections to one database.
+
+    Args:
+        make: returns a new wrapper, not connected.
+        wake: tells whoever calls `connect_wanted` that there is something to do.
+        usable: whether the database may be asked at all.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], BaseDatabaseWrapper],
+        *,
+        wake: Callable[[], None],
+        usable: Callable[[], bool],
+        size: int = CONNECTIONS_MAX,
+    ) -> None:
+        self._make, self._wake, self._usable, self._size = make, wake, usable, size
+        self._changed = threading.Condition()
+        self._ready: collections.deque[BaseDatabaseWrapper] = collections.deque()
+        self._open = 0
+        self._wanted = 0
+
+    @property
+    def open(self) -> int:
+        """How many connections are open, lent ones included."""
+        return self._open
+
+    def borrow(self, until: float) -> BaseDatabaseWrapper | None:
+        """Return an open connection, None when there is none at `until` (time.monotonic()) or none can be had."""
+        with self._changed:
+            if not self._ready and not self._await(until):
+                return None
+            # The one used last: the others may rest, and what rests long is found out by the server's end.
+            return self._ready.pop()
+
+    def _await(self, until: float) -> bool:
+        self._wanted += 1
+        try:
+            if self._open < self._size:
+                self._wake()
+            return self._changed.wait_for(
+                lambda: bool(self._ready) or not self._usable(), timeout=until - time.monotonic()
+            ) and bool(self._ready)
+        finally:
+            self._wanted -= 1
+
+    @contextmanager
+    def lent(self, wrapper: BaseDatabaseWrapper, alias: str, until: float | None) -> Iterator[None]:
+        """Let this thread's ORM use a borrowed connection under `alias` until the moment `until`."""
+        connection: Any = wrapper.connection
+        connection.deadline_at = until
+        connections[alias] = wrapper
+        try:
+            yield
+        finally:
+            del connections[alias]
+            self._take_back(wrapper)
+
+    def _take_back(self, wrapper: BaseDatabaseWrapper) -> None:
+        connection: Any = wrapper.connection
+        sound = (
+            connection is not None
+            and not connection.closed
+            and connection.info.transaction_status == TransactionStatus.IDLE
+            and not wrapper.in_atomic_block
+        )
+        if not sound and connection is not None:
+            connection.close()
+        with self._changed:
+            if sound and self._usable():
+                self._ready.append(wrapper)
+            else:
+                if sound:
+                    connection.close()
+                self._open -= 1
+            self._changed.notify()
+
+    def connect_wanted(self) -> None:
+        """
+        Open a connection for every caller that waits for one. Blocks; for a background thread only.
+
+        Raises:
+            Exception: whatever connecting raises.
+        """
+        while True:
+            with self._changed:
+                if self._wanted <= len(self._ready) or self._open >= self._size:
+                    return
+            self.connect()
+
+    def connect(self) -> None:
+        """Open one connection. Blocks; for a background thread only. Raises whatever connecting raises."""
+        wrapper = self._make()
+        wrapper.connect()
+        with self._changed:
+            self._open += 1
+            self._ready.append(wrapper)
+            self._changed.notify()
+
+    def wake_waiting(self) -> None:
+        """Let callers that wait look again whether the database may be asked."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close what is not lent; what is lent is closed when it comes back, unless the database is usable again."""
+        with self._changed:
+            while self._ready:
+                connection: Any = self._ready.pop().connection
+                connection.close()
+                self._open -= 1
+            self._changed.notify_all()
