@@ -63,6 +63,8 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
     """
     from django.db import connections
 
+    from friren.persistence.facts import forget_natural_keys
+
     with django_db_blocker.unblock():
         yield
         left_open = [c.alias for c in connections.all(initialized_only=True) if c.in_atomic_block]
@@ -70,3 +72,4 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
             connections.close_all()
             pytest.fail(f"the test left a transaction open on {left_open}")
         emptier.empty()
+        forget_natural_keys()
