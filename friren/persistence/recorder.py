@@ -43,12 +43,12 @@ class Recorder:
             RejectedRecordError: the data is wrong; nothing was stored.
             RuntimeError: called inside an open transaction, or after close().
         """
-        self._refuse_closed()
+        self.refuse_closed()
         return handlers.apply(fact, using=self.using)
 
     def record_all(self, facts: Sequence[Fact]) -> list[Receipt]:
         """Store several facts in one commit: all of them, or none when one is refused. Errors as for `record`."""
-        self._refuse_closed()
+        self.refuse_closed()
         return handlers.apply_all(facts, using=self.using)
 
     def record_many(self, makers: Sequence[Callable[[], Fact]]) -> BulkReceipt:
@@ -70,7 +70,8 @@ class Recorder:
         checks.check_stat("timeout", timeout)
         return True
 
-    def _refuse_closed(self) -> None:
+    def refuse_closed(self) -> None:
+        """Raise RuntimeError after close()."""
         if self._closed.is_set():
             raise RuntimeError("this service is closed")
 

@@ -1,5 +1,5 @@
-"""The loggers of the portfolio floor: the books, and their risk."""
+"""The loggers of the portfolio floor, one module per service."""
 
-from portfolio_manager.data_logger.risk_logger import RiskLogger
+from portfolio_manager.data_logger.portfolio_tracker import PortfolioTracker
 
-__all__ = ["RiskLogger"]
+__all__ = ["PortfolioTracker"]
