@@ -92,7 +92,7 @@ def make_template() -> None:
     connection = connections["default"]
     own = connection.settings_dict["NAME"]
     with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
-        if admin.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
             return
         admin.execute("CREATE DATABASE template_draft")
         connection.settings_dict["NAME"] = "template_draft"

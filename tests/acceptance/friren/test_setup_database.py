@@ -79,7 +79,7 @@ def test_dry_run_prints_the_statements_without_the_password(cluster) -> None:
     assert 'CREATE DATABASE "trading_system" OWNER "trading_user" ENCODING \'UTF8\'' in done.stdout
     assert "sesame" not in done.stdout + done.stderr
     with cluster.connect("postgres") as connection:
-        assert connection.execute("SELECT FROM pg_roles WHERE rolname = 'trading_user'").fetchone() is None
+        assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'trading_user'").fetchone() is None
 
 
 def test_a_wrong_password_is_one_plain_line(cluster) -> None:

@@ -25,9 +25,9 @@ class Books(BaseFrirenCommand):
 
 
 def call(work, *arguments: str) -> str:
-    command = Books(stdout=(stdout := io.StringIO()))
+    command = Books()
     command.work = work
-    call_command(command, *arguments)
+    call_command(command, *arguments, stdout=(stdout := io.StringIO()))
     return stdout.getvalue()
 
 
