@@ -8,17 +8,19 @@ naming field, value and rule. The rules come from the model's fields, so a field
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 
-from friren.core.numbers import CONTEXT, DECIMAL_PLACES
+from friren.core.numbers import CONTEXT, DECIMAL_PLACES, ZERO, plain
 from friren.errors import RejectedRecordError
 
 __all__ = [
     "Check",
+    "check_address",
     "check_boolean",
     "check_choice",
     "check_count",
@@ -37,9 +39,13 @@ Check = Callable[[str, Any], Any]
 
 # Longer than any reasoning a person or model writes; short enough that one record cannot fill a journal segment.
 TEXT_LENGTH_MAX: Final = 1_000_000
+# Far wider than any number worth storing; narrower than what Python and PostgreSQL refuse to write out.
+JSON_DIGITS_MAX: Final = 1000
 # Deeper than any indicator or SHAP tree; shallower than Python's recursion limit.
 JSON_DEPTH_MAX: Final = 32
 
+JSON_LIMIT: Final = 10**JSON_DIGITS_MAX
+_JSON_FINITE: Final = "must be finite; JSON has no NaN or Infinity"
 _STEP: Final = Decimal(1).scaleb(-DECIMAL_PLACES)
 _EXACT: Final = Context(prec=CONTEXT.prec, traps=[Inexact, InvalidOperation])
 
@@ -64,6 +70,8 @@ def check_decimal(field: str, value: Any, *, allows: Callable[[Decimal], bool], 
     # Bounds before digits: Decimal("1E+1000000000") must not be written out.
     if not allows(number):
         raise _reject(field, value, f"must be {rule}")
+    if not number:
+        return ZERO  # whatever its sign and exponent
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -DECIMAL_PLACES:
         try:
@@ -177,15 +185,35 @@ def check_date(field: str, value: Any) -> dt.date:
 
 
 def check_uuid(field: str, value: Any) -> uuid.UUID:
-    """Return a UUID, given as one or as its text."""
+    """
+    Return a UUID, given as one or as its usual text with four hyphens.
+
+    Other spellings that `uuid.UUID` reads are refused: 32 digits without hyphens are an order id at many venues.
+    """
     if isinstance(value, uuid.UUID):
         return value
     if isinstance(value, str):
         try:
-            return uuid.UUID(value)
+            parsed = uuid.UUID(value)
         except ValueError:
             pass
+        else:
+            if str(parsed) == value.lower():
+                return parsed
     raise _reject(field, value, "a UUID is wanted")
+
+
+def check_address(field: str, value: Any) -> str:
+    """Return an IPv4 or IPv6 address in the form PostgreSQL shows it."""
+    try:
+        address = ipaddress.ip_address(check_text(field, value, blank=False))
+    except ValueError as exc:
+        raise _reject(field, value, "an IPv4 or IPv6 address is wanted") from exc
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise _reject(field, value, "must not have a zone")
+        address = address.ipv4_mapped or address
+    return str(address)
 
 
 def check_json(field: str, value: Any, *, kind: type | None = None) -> Any:
@@ -198,20 +226,37 @@ def check_json(field: str, value: Any, *, kind: type | None = None) -> Any:
 def _json_tree(path: str, value: Any, depth: int) -> Any:
     if depth == 0:
         raise _reject(path, value, f"at most {JSON_DEPTH_MAX} levels deep")
-    if value is None or type(value) is bool or type(value) is int:
+    if value is None or type(value) is bool:
         return value
+    if type(value) is int or isinstance(value, Decimal):
+        return _json_number(path, value)
     if isinstance(value, str):
         return check_text(path, value)
-    if isinstance(value, Decimal) or (isinstance(value, float) and not _is_numpy(value)):
+    if isinstance(value, float) and not _is_numpy(value):
         if not math.isfinite(value):
-            raise _reject(path, value, "must be finite; JSON has no NaN or Infinity")
-        # + 0.0 turns -0.0, which jsonb does not keep, into 0.0.
-        return format(value, "f") if isinstance(value, Decimal) else value + 0.0
+            raise _reject(path, value, _JSON_FINITE)
+        return value + 0.0  # turns -0.0, which jsonb does not keep, into 0.0
     if isinstance(value, Mapping):
         return dict(_json_items(path, value.items(), depth))
     if isinstance(value, list | tuple):
         return [_json_tree(f"{path}[{index}]", item, depth - 1) for index, item in enumerate(value)]
     raise _reject(path, value, f"{type(value).__name__} is not a JSON value")
+
+
+def _json_number(path: str, value: int | Decimal) -> int | str:
+    """Return an integer as it is and a Decimal as plain text; neither may take pages to write out."""
+    if isinstance(value, int):
+        if not -JSON_LIMIT < value < JSON_LIMIT:
+            raise _reject(path, value, f"at most {JSON_DIGITS_MAX} digits")
+        return value
+    if not value.is_finite():
+        raise _reject(path, value, _JSON_FINITE)
+    if not value:
+        return "0"
+    exponent = value.as_tuple().exponent
+    if value.adjusted() >= JSON_DIGITS_MAX or (isinstance(exponent, int) and exponent < -JSON_DIGITS_MAX):
+        raise _reject(path, value, f"at most {JSON_DIGITS_MAX} digits before and behind the point")
+    return plain(value)
 
 
 def _json_items(path: str, items: Iterable[tuple[Any, Any]], depth: int) -> Iterable[tuple[str, Any]]:

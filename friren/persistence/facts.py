@@ -18,6 +18,7 @@ import msgspec
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.fields import NOT_PROVIDED
 
 from friren.core.fields import BoundedDecimalField, ChoiceField, StatField
@@ -149,9 +150,10 @@ def make_fact(model: type[models.Model], *, id: UUID | None = None, **values: An
         complete[name] = value = field.check(name, value)
         if value != field.default:
             given[name] = value
-    check_rules(model, complete)
+    key = id or new_id()
+    check_rules(model, {**complete, "id": key})
     digested = {name: value for name, value in given.items() if spec.fields[name].digested}
-    return Fact(kind=spec.kind, id=id or new_id(), values=given, digest=digest_of(digested))
+    return Fact(kind=spec.kind, id=key, values=given, digest=digest_of(digested))
 
 
 @functools.cache
@@ -225,8 +227,8 @@ def _json_check(field: models.JSONField[Any, Any]) -> Check:
 
 
 def _integer_check(field: models.IntegerField[Any, Any]) -> Check:
-    minimum = 0 if isinstance(field, models.PositiveIntegerField) else -INT64_MAX - 1
-    return functools.partial(checks.check_count, minimum=minimum, maximum=INT64_MAX)
+    minimum, maximum = BaseDatabaseOperations.integer_field_ranges[field.get_internal_type()]
+    return functools.partial(checks.check_count, minimum=minimum, maximum=maximum)
 
 
 def _check_bytes(field: str, value: Any) -> bytes:
@@ -274,5 +276,5 @@ _CHECKS: Final[tuple[tuple[Any, Callable[[Any], Check]], ...]] = (
     (models.DateTimeField, lambda _field: checks.check_time),
     (models.DateField, lambda _field: checks.check_date),
     (models.BooleanField, lambda _field: checks.check_boolean),
-    (models.GenericIPAddressField, lambda _field: functools.partial(checks.check_text, length=39, blank=False)),
+    (models.GenericIPAddressField, lambda _field: checks.check_address),
 )
