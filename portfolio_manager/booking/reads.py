@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db import connections
 
 from friren.core.numbers import CONTEXT, quantize
-from portfolio_manager.booking.database import sql
+from portfolio_manager.booking.database import query, sql
 from portfolio_manager.booking.state import has_pending_sql
 
-__all__ = ["PositionRow", "read_positions"]
+__all__ = ["PositionRow", "is_pending", "read_positions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +86,25 @@ _OPEN: Final = """
 """
 
 
+def is_pending(account: UUID, *, using: str) -> bool:
+    """Return whether anything of the account is not booked yet."""
+    text = (
+        f"SELECT {_pending_sql()} FROM {{Account}} a LEFT JOIN {{AccountState}} s ON s.account_id = a.id "
+        "WHERE a.id = %(account)s"
+    )
+    rows = query(using, text, {"account": account})
+    return bool(rows) and bool(rows[0][0])
+
+
+def _pending_sql() -> str:
+    return has_pending_sql().replace("%(booked)s", "coalesce(s.booked_seq, 0)")
+
+
 def read_positions(account: UUID, *, using: str) -> tuple[bool, list[PositionRow]]:
     """Return whether anything of the account is not booked yet, and its open positions, newest first."""
-    pending = has_pending_sql().replace("%(booked)s", "coalesce(s.booked_seq, 0)")
     # A plain cursor of Django's, so that the query is counted and logged as any read is.
     with connections[using].cursor() as cursor:
-        cursor.execute(sql(_OPEN.format(pending=pending)), {"account": account})
+        cursor.execute(sql(_OPEN.format(pending=_pending_sql())), {"account": account})
         rows = cursor.fetchall()
     names = list(PositionRow.__dataclass_fields__)
     found = [PositionRow(**dict(zip(names, row[1:], strict=True))) for row in rows if row[1] is not None]

@@ -20,7 +20,7 @@ from portfolio_manager.booking import book, booking, catch_up
 from portfolio_manager.booking.marking import Marked, mark_positions
 from portfolio_manager.booking.periods import close_books
 from portfolio_manager.booking.pnl import Pnl, read_pnl
-from portfolio_manager.booking.reads import PositionRow, read_positions
+from portfolio_manager.booking.reads import PositionRow, is_pending, read_positions
 from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
 from portfolio_manager.models import PeriodCheckpoint
@@ -154,7 +154,8 @@ class PortfolioTracker(BookEvents):
         """
         since = None if start is None else checks.check_time("start", start)
         until = None if end is None else checks.check_time("end", end)
-        catch_up(self.account.id, using=self.using)
+        if is_pending(self.account.id, using=self.using):
+            catch_up(self.account.id, using=self.using)
         found: dict[str, list[Pnl]] = {}
         for key, pnl in read_pnl(self.account.id, start=since, end=until, by=by, using=self.using):
             found.setdefault(key, []).append(pnl)
