@@ -28,6 +28,8 @@ __all__ = ["PriceReceipt", "PriceRecorder"]
 
 # The newest bar of what trades at all is this young; a bound on time spares the search the other partitions.
 _RECENT: Final = dt.timedelta(days=45)
+# More than anyone looks through one by one; a count stands beside the list.
+CONFLICTS_LISTED_MAX: Final = 10_000
 _FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Bar))
 _REQUIRED: Final = ("timestamp", "open", "high", "low", "close")
 
@@ -44,7 +46,7 @@ class PriceReceipt:
         revised: how many of the conflicts replaced the stored values.
         suspect: bars whose open or close lies outside low..high, among all that were taken.
         rejected: (index in the input, error), in order.
-        conflicting: indices of the conflicts, in order.
+        conflicting: indices of the first conflicts, in order; at most CONFLICTS_LISTED_MAX.
     """
 
     stored: int = 0
@@ -141,7 +143,8 @@ class PriceRecorder(Service):
             receipt.conflicts += len(loaded.conflicts)
             receipt.revised += loaded.revised
             receipt.duplicates += len(batch) - loaded.stored - len(loaded.conflicts)
-            receipt.conflicting.extend(indices[position] for position in loaded.conflicts)
+            room = CONFLICTS_LISTED_MAX - len(receipt.conflicting)
+            receipt.conflicting.extend(indices[position] for position in loaded.conflicts[:room])
             del indices[: len(batch)]
         return receipt
 
