@@ -26,6 +26,7 @@ _CONFIGURATION: Final = "friren.conf"
 # Written anew at every start, because the folder may have moved.
 _SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
+    "max_connections": "200",  # several bots, each with a pool of its own
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
