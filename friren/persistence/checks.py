@@ -28,11 +28,13 @@ __all__ = [
     "check_decimal",
     "check_json",
     "check_measure",
+    "check_record",
     "check_stat",
     "check_text",
     "check_texts",
     "check_time",
     "check_uuid",
+    "refuse_unknown",
 ]
 
 Check = Callable[[str, Any], Any]
@@ -141,6 +143,26 @@ def check_text(field: str, value: Any, *, length: int | None = None, blank: bool
     except UnicodeEncodeError as exc:
         raise _reject(field, value, "must not contain a lone surrogate") from exc
     return text
+
+
+def check_record(field: str, value: Any, *, known: frozenset[str], of: str) -> Mapping[str, Any]:
+    """Return a record given as a mapping of the keywords of the method `of`; keywords that lack are no matter here."""
+    if not isinstance(value, Mapping):
+        raise _reject(field, value, f"a mapping of {of}'s keywords is wanted, not {type(value).__name__}")
+    for name in value:
+        if name not in known:
+            raise _reject(name if isinstance(name, str) else field, name, f"is no keyword of {of}")
+    return value
+
+
+def refuse_unknown(given: Mapping[str, Any], *, known: frozenset[str], of: str) -> None:
+    """
+    Raise TypeError for a keyword that the method `of` does not list.
+
+    A table has columns that are nobody's to give, such as a status that only moves by its state machine.
+    """
+    if unknown := given.keys() - known:
+        raise TypeError(f"{of}() got an unexpected keyword argument {min(unknown)!r}")
 
 
 def check_texts(field: str, value: Any, *, length: int | None = None) -> list[str]:
