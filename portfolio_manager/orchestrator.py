@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 
 # Snapshots of days are telemetry and are stored together; at most this many wait in memory.
 RISK_BATCH: Final = 250
-# A refusal of the venue, beside those of the risk gate.
+# Why an order became no trade; RiskGate says why a signal became no order.
 NO_CASH_AT_OPEN: Final = "no_cash_at_open"
+NO_NEXT_BAR: Final = "no_next_bar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +175,8 @@ class TradingCycle:
         order = self._open.close(fill.ticket.id)
         fact = self._fact(fill, order.signal)
         if fill.ticket.action == "buy" and CONTEXT.add(self.book.cash, self._change_of_cash(fact)) < ZERO:
-            self._reject(fill, order)
+            reason = f"at the open of {plain(fill.price)} the order costs more than the cash there is"
+            self._drop(order, "rejected", NO_CASH_AT_OPEN, reason, fill.executed_at)
             return
         self._tracker.record_trade(
             trade_id=fact.id,
@@ -209,7 +211,9 @@ class TradingCycle:
     # What the one who runs the cycle calls
 
     def finish(self) -> None:
-        """Store the snapshots that are left, and mark the stored positions at the last closes."""
+        """End at the last bar: expire what it left unfilled, store the last snapshots, mark the stored positions."""
+        for order in self._open.close_all():
+            self._drop(order, "expired", NO_NEXT_BAR, "the bars ended before the next open", self.equity[-1][0])
         self._save_risk()
         if self.equity:
             self._tracker.mark_to_market(self.closes, self.equity[-1][0])
@@ -243,11 +247,11 @@ class TradingCycle:
             regime_at_entry=signal.regime,
         )
 
-    def _reject(self, fill: VenueFill, order: OpenOrder) -> None:
-        reason = f"at the open of {plain(fill.price)} the order costs more than the cash there is"
-        self._orders.update_order_status(fill.ticket.id, "rejected", timestamp=fill.executed_at, reason=reason)
-        self._signals.mark_processed(order.signal_id, timestamp=fill.executed_at)
-        self._refuse(NO_CASH_AT_OPEN, order.signal)
+    def _drop(self, order: OpenOrder, status: str, refusal: str, reason: str, at: dt.datetime) -> None:
+        """Store that an order will not be filled."""
+        self._orders.update_order_status(order.ticket.id, status, timestamp=at, reason=reason)
+        self._signals.mark_processed(order.signal_id, timestamp=at)
+        self._refuse(refusal, order.signal)
 
     def _refuse(self, reason: str, signal: StrategySignal) -> None:
         self.refusals[str(reason)] += 1

@@ -247,6 +247,29 @@ class TestFailure:
         assert not Account.objects.filter(environment="BACKTEST").exists()
 
 
+class TestTheLastBar:
+    def test_expires_what_it_left_unfilled_and_keeps_positions_open(self):
+        bars = wave()
+        run(series={"AAA": bars})
+        last = Trade.objects.filter(action="buy").order_by("executed_at").last()
+        until = [bar for bar in bars if bar.timestamp < last.executed_at]
+        report = run(series={"AAA": until}, account="cut")
+
+        assert report.refusals == {"no_next_bar": 1}
+        order = Order.objects.get(account__name="cut", status="expired")
+        assert order.requested_at == until[-1].timestamp
+        assert order.status_events.get(to_status="expired").reason == "the bars ended before the next open"
+        assert not Order.objects.filter(account__name="cut").exclude(status__in=("filled", "expired")).exists()
+
+    def test_leaves_positions_open_and_marked_at_its_close(self):
+        bars = wave(days=35)
+        run(series={"AAA": bars})
+
+        position = Position.objects.get()
+        assert (position.status, position.current_price) == ("open", bars[-1].close)
+        assert position.current_value == position.quantity * bars[-1].close
+
+
 class TestRiskGate:
     def test_a_buy_that_the_open_made_too_dear_is_rejected_by_name(self):
         report = run(strategies=("mean_reversion",), series={"AAA": wave(gap=Decimal(20))})
