@@ -159,20 +159,20 @@ class PriceLoader:
             if loaded.stored == len(batch):
                 return loaded
             moments = [fact.bar.timestamp for fact in batch]
-            bounds = [min(moments), max(moments), sorted(set(symbols.values()))]
-            cursor.execute(_sql().conflicts, bounds)
+            first, last, ids = min(moments), max(moments), sorted(set(symbols.values()))
+            cursor.execute(_sql().conflicts, [first, last, ids])
             conflicts = cursor.fetchall()
             loaded.conflicts = [position for position, _id in conflicts]
             if self._revising and conflicts:
                 positions = keep_old_values(
                     candidates=_first_of_each(batch, conflicts),
-                    bounds=(bounds[0], bounds[1]),
+                    bounds=(first, last),
                     after_seq=self._began_at_seq,
                     revised_at=self._revised_at,
                     reason=self._reason,
                     using=self.using,
                 )
-                cursor.execute(_sql().replace, [positions, *bounds])
+                cursor.execute(_sql().replace, [positions, first, last, ids])
                 loaded.revised = cursor.rowcount
         return loaded
 

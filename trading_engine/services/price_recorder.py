@@ -222,15 +222,19 @@ def _bar_of(row: Any, named: list[str] | None, timeframe: str | None, source: st
     moment = row["timestamp"]
     checks.check_time("timestamp", moment)
     return Bar(
-        symbol,
-        to_utc(wall_of(moment), str(moment), zone=None, dated=frame in DATED),
-        frame,
-        *(_exact(name, row[name]) for name in ("open", "high", "low", "close")),
-        _exact("volume", row.get("volume", ZERO)),
-        None if row.get("adjusted_close") is None else _exact("adjusted_close", row["adjusted_close"]),
-        row.get("source") or source,
+        symbol=symbol,
+        timestamp=to_utc(wall_of(moment), str(moment), zone=None, dated=frame in DATED),
+        timeframe=frame,
+        open=_exact("open", row["open"]),
+        high=_exact("high", row["high"]),
+        low=_exact("low", row["low"]),
+        close=_exact("close", row["close"]),
+        volume=_exact("volume", row.get("volume", ZERO)),
+        adjusted_close=None if row.get("adjusted_close") is None else _exact("adjusted_close", row["adjusted_close"]),
+        source=row.get("source") or source,
     )
 
 
 def _exact(field: str, value: Any) -> Decimal:
-    return spec_of(Price).fields[field].check(field, value)
+    exact: Decimal = spec_of(Price).fields[field].check(field, value)
+    return exact

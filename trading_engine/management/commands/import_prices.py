@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,13 @@ class Command(BaseFrirenCommand):
                             recorder=recorder,
                             venue=venue,
                             revise=revise,
-                            progress=lambda lines, task=task: bar.advance(task, lines),
+                            progress=partial(bar.advance, task),
                         )
                     )
                 except UnreadableFileError as exc:
                     unreadable.append(exc)
-        for exc in unreadable:
-            self.stderr.write(f"error: {exc}", self.style.ERROR)
+        for failure in unreadable:
+            self.stderr.write(f"error: {failure}", self.style.ERROR)
         self.failed = bool(unreadable) or not any(each.inserted + each.duplicates + each.conflicts for each in done)
         return _report(done, unreadable)
 
