@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import zoneinfo
 from decimal import Decimal
 from typing import Any, Final
@@ -14,14 +13,17 @@ from friren.core.choices import CostBasis, Environment, PositionMode
 from friren.core.ids import natural_id
 from friren.core.models import Account, User
 from friren.core.models.accounts import SYSTEM_USERNAME
-from friren.errors import ConfigurationError, RejectedRecordError, shown
+from friren.core.numbers import LIMIT, plain
+from friren.errors import ConfigurationError, KeyReusedError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
-from friren.persistence.facts import make_fact, spec_named
+from friren.persistence.facts import Fact, make_fact, spec_named
 
 __all__ = ["BOOKS_BEGIN", "DEFAULT_ACCOUNT", "AccountHandle", "find_account", "open_account"]
 
 DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(100_000)
+NAME_LENGTH_MAX: Final = 100
+CASH_RULE: Final = f"0 or more and less than {plain(LIMIT)}"
 # The opening deposit stands before every other fact, and at the same moment however often it is made.
 BOOKS_BEGIN: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -74,23 +76,21 @@ def open_account(
         "cost_basis": _choice("cost_basis", cost_basis, CostBasis),
         "position_mode": _choice("position_mode", position_mode, PositionMode),
     }
-    checks.check_text("name", name, length=100, blank=False)
+    checks.check_text("name", name, length=NAME_LENGTH_MAX, blank=False)
     zone = _time_zone(timezone)
-    opening = None
     account_id = Account.id_of(owner=checks.check_text("owner", owner, length=150, blank=False), name=name)
-    if starting_cash:
-        opening = make_fact(
-            spec_named("cash_movement").model,
-            id=natural_id("cash_movement", account_id, "opening deposit"),
-            account=account_id, kind="DEPOSIT", currency=base_currency, amount=starting_cash, occurred_at=BOOKS_BEGIN,
-            reason="opening deposit",
-        )  # fmt: skip
+    opening = _opening_deposit(account_id, base_currency, starting_cash)
     account = _get_or_create(account_id, owner=owner, name=name, settings={**wanted, "timezone": zone})
     for field, value in wanted.items():
         if (stored := getattr(account, field)) != value:
             raise ConfigurationError(f"the account {shown(name)} was opened with {field}={stored}, not {value}")
     if opening is not None:
-        handlers.apply(opening, using="default")
+        try:
+            handlers.apply(opening, using="default")
+        except KeyReusedError as exc:
+            raise ConfigurationError(f"the account {shown(name)} was opened with another starting_cash") from exc
+        except RejectedRecordError as exc:
+            raise exc.named({exc.field: "starting_cash"}) from exc
     return _handle(account, owner)
 
 
@@ -102,6 +102,7 @@ def find_account(account: AccountHandle | Account | UUID | str | None = None) ->
 
     Raises:
         ConfigurationError: no account of that name or id was opened; a typo must not open one.
+        RejectedRecordError: it is none of these.
     """
     if isinstance(account, AccountHandle):
         return account
@@ -110,7 +111,10 @@ def find_account(account: AccountHandle | Account | UUID | str | None = None) ->
     if isinstance(account, Account):
         return _handle(account, account.owner.username)
     known = Account.objects.select_related("owner")
-    found = known.filter(id=account) if isinstance(account, UUID) else known.filter(name=account)
+    if isinstance(account, UUID):
+        found = known.filter(id=account)
+    else:
+        found = known.filter(name=checks.check_text("account", account, length=NAME_LENGTH_MAX, blank=False))
     rows = list(found[:2])
     if len(rows) > 1:
         raise ConfigurationError(f"several owners have an account {shown(account)}; give its id or handle")
@@ -121,6 +125,21 @@ def find_account(account: AccountHandle | Account | UUID | str | None = None) ->
 
 def _default_account() -> AccountHandle:
     return open_account(DEFAULT_ACCOUNT, starting_cash=DEFAULT_CASH)
+
+
+def _opening_deposit(account_id: UUID, currency: str, cash: Decimal | int | None) -> Fact | None:
+    if cash is None or checks.check_decimal("starting_cash", cash, allows=_is_cash, rule=CASH_RULE) == 0:
+        return None
+    return make_fact(
+        spec_named("cash_movement").model,
+        id=natural_id("cash_movement", account_id, "opening deposit"),
+        account=account_id, kind="DEPOSIT", currency=currency, amount=cash, occurred_at=BOOKS_BEGIN,
+        reason="opening deposit",
+    )  # fmt: skip
+
+
+def _is_cash(amount: Decimal) -> bool:
+    return 0 <= amount < LIMIT
 
 
 def _get_or_create(account_id: UUID, *, owner: str, name: str, settings: dict[str, str]) -> Account:
@@ -144,7 +163,6 @@ def _choice(field: str, value: Any, choices: Any) -> str:
     return checks.check_choice(field, value, stored={v.casefold(): v for v in choices.values}, blank=False)
 
 
-@functools.cache
 def _time_zone(name: str) -> str:
     checks.check_text("timezone", name, length=64, blank=False)
     try:

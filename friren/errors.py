@@ -14,7 +14,8 @@ The docstring of an error is its default message.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Self
 
 __all__ = [
     "ConfigurationError",
@@ -61,6 +62,14 @@ class RejectedRecordError(FrirenError):
     def __init__(self, field: str = "", value: Any = None, rule: str = "") -> None:
         self.field, self.value, self.rule = field, value, rule
         super().__init__(f"{field}={shown(value)}: {rule}" if field else rule or None)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Any, str]]:
+        # By default an exception is unpickled from its message; a worker's refusal must reach its parent whole.
+        return type(self), (self.field, self.value, self.rule)
+
+    def named(self, parameters: Mapping[str, str]) -> Self:
+        """Return the same refusal with a column's name replaced by that of the caller's parameter."""
+        return type(self)(parameters.get(self.field, self.field), self.value, self.rule)
 
 
 class KeyReusedError(RejectedRecordError):

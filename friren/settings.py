@@ -10,7 +10,6 @@ from friren.database_config import EMBEDDED_ENGINE, get_database_config, hosts, 
 from friren.embedded.location import locate
 from friren.environment import Environment
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 home.read_env_file()
 env = Environment(os.environ)
 
@@ -32,7 +31,7 @@ INSTALLED_APPS = [
     "friren.operations",
     "trading_engine",
     "portfolio_manager",
-    "django.contrib.admin",
+    "friren.operations.admin_site.FrirenAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -42,6 +41,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -78,5 +78,45 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# WhiteNoise serves the files of the admin from where they are installed, so that nothing has to be collected
+# first; STATIC_ROOT is for who wants `collectstatic` for a web server of their own.
 STATIC_URL = "static/"
-STATIC_ROOT = FRIREN_HOME / "static"
+STATIC_ROOT = env.text("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = True
+
+# No page has a script or style of its own, and nothing is loaded from elsewhere.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Plain HTTP only as long as nobody but this machine is served.
+HTTPS = env.flag("FRIREN_HTTPS", default=not all(map(is_loopback, (host.strip("[]") for host in ALLOWED_HOSTS))))
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+if env.flag("FRIREN_BEHIND_PROXY", default=False):
+    # Only behind a proxy that sets the header itself: anyone else could claim to have come by HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -7,3 +7,10 @@ class PortfolioManagerConfig(AppConfig):
     name = "portfolio_manager"
     verbose_name = "Portfolio manager"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # What needs the models can be imported only now.
+        from friren.operations import health
+        from portfolio_manager.booking.health import check_books
+
+        health.register("books", check_books)

@@ -43,6 +43,12 @@ class OpenOrders:
         """Return an order that was filled or refused, and forget it. KeyError for one that is not open."""
         return self._orders.pop(order_id)
 
+    def close_all(self) -> list[OpenOrder]:
+        """Return every open order, in the order they were sent, and forget them."""
+        orders = list(self._orders.values())
+        self._orders.clear()
+        return orders
+
     def of_slot(self, symbol: str, strategy: str) -> bool:
         """Return whether a strategy has an open order on a symbol."""
         return any(

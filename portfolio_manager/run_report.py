@@ -124,11 +124,11 @@ def _figures(report: RunReport) -> Table:
     for _ in range(2):
         table.add_column(style="dim")
         table.add_column(justify="right")
-    years = f"{report.starts_at:%Y-%m-%d} to {report.ends_at:%Y-%m-%d}"
     rows = [
         ("Bars", f"{report.bars:,}", "Final equity", f"{_money(report.final_equity)} {report.currency}"),
-        ("Period", years, "Total return", _percent(figures.total_return)),
-        ("Signals", f"{report.signals:,}", "Per year", _percent(figures.annualized_return)),
+        ("First", f"{report.starts_at:%Y-%m-%d}", "Total return", _percent(figures.total_return)),
+        ("Last", f"{report.ends_at:%Y-%m-%d}", "Per year", _percent(figures.annualized_return)),
+        ("Signals", f"{report.signals:,}", "Volatility", _percent(figures.volatility)),
         ("Trades", f"{report.trades:,}", "Sharpe ratio", _ratio(figures.sharpe_ratio)),
         ("Round trips", f"{figures.trade_count:,}", "Maximum drawdown", _percent(figures.max_drawdown)),
         ("Regime changes", f"{report.regimes:,}", "Win rate", _percent(figures.win_rate)),
@@ -141,10 +141,10 @@ def _figures(report: RunReport) -> Table:
 
 def _curve(report: RunReport) -> Text:
     values = [report.starting_cash, *(value for _, value in report.equity)]
-    line = Text("Equity  ", style="dim")
-    line.append(sparkline(values), style="cyan")
-    line.append(f"  {_money(min(values))} to {_money(max(values))}", style="dim")
-    return line
+    text = Text("Equity  ", style="dim")
+    text.append(sparkline(values), style="cyan")
+    text.append(f"\n        from {_money(min(values))} to {_money(max(values))}", style="dim")
+    return text
 
 
 def _by(heading: str, groups: Sequence[KeyedPnl]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from friren import embedded
 from tests import postgres as harness
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a program that is not here, but never where all were installed for it."""
+    for marker in item.iter_markers("debian"):
+        (program,) = marker.args
+        if shutil.which(program) is None:
+            (pytest.fail if os.environ.get("FRIREN_TEST_ALL") else pytest.skip)(f"needs {program}, see .ci/run")
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +72,8 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
     """
     from django.db import connections
 
+    from friren.persistence.facts import forget_natural_keys
+
     with django_db_blocker.unblock():
         yield
         left_open = [c.alias for c in connections.all(initialized_only=True) if c.in_atomic_block]
@@ -70,3 +81,4 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
             connections.close_all()
             pytest.fail(f"the test left a transaction open on {left_open}")
         emptier.empty()
+        forget_natural_keys()

@@ -21,7 +21,7 @@ from friren.embedded.locking import exclusive
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "friren_template"
 # Safe only because the data are thrown away.
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SCRATCH_VARIABLE = "FRIREN_TEST_SCRATCH"  # tells xdist's workers where the server of this run is
 
 
@@ -79,7 +79,7 @@ def _configure_environment() -> None:
     }
 
 
-KEPT_VARIABLES = {SCRATCH_VARIABLE, "FRIREN_TEST_POSTGRES_BIN", "FRIREN_SHARED_DATA"}
+KEPT_VARIABLES = {SCRATCH_VARIABLE, "FRIREN_TEST_ALL", "FRIREN_TEST_POSTGRES_BIN", "FRIREN_SHARED_DATA"}
 _configure_environment()
 
 
@@ -92,7 +92,7 @@ def make_template() -> None:
     connection = connections["default"]
     own = connection.settings_dict["NAME"]
     with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
-        if admin.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
             return
         admin.execute("CREATE DATABASE template_draft")
         connection.settings_dict["NAME"] = "template_draft"

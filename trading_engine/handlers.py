@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.models import Model
 
-from friren.errors import PeriodClosedError, RejectedRecordError
+from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact
 from friren.persistence.handlers import insert, register_handler
 from friren.persistence.receipts import Receipt, WriteOutcome
-from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, check_move
+from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import Order, Trade
-from trading_engine.models.choices import TradeStatus
+from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.regime_intervals import store_regime
 
 __all__ = ["register"]
@@ -30,16 +30,21 @@ def register() -> None:
 def move_order(fact: Fact, *, using: str) -> Receipt:
     """Move an order to the event's status. What the venue told us with it (its order id) is in the payload."""
     order = _locked(Order, "order", fact, using)
-    if order.status == fact.values["to_status"]:
+    status = fact.values["to_status"]
+    told = {}
+    for name, value in fact.values.get("payload", {}).get(VENUE_TOLD, {}).items():
+        held = getattr(order, name)
+        if held not in {"", value}:
+            raise RejectedRecordError(name, value, f"is already {held!r}, for good")
+        if held != value:
+            told[name] = value
+    if order.status == status and not told:
         return Receipt(fact.id, WriteOutcome.DUPLICATE)
-    check_move(ORDER_MOVES, held=order.status, wanted=fact.values["to_status"])
-    moved: dict[str, Any] = {"status": fact.values["to_status"]}
-    if order.status == "pending" and moved["status"] == "submitted":
+    if order.status != status:
+        check_move(ORDER_MOVES, held=order.status, wanted=status)
+    moved: dict[str, Any] = {"status": status, **told}
+    if order.status == OrderStatus.PENDING and status == OrderStatus.SUBMITTED:
         moved["submitted_at"] = fact.values["occurred_at"]
-    payload = fact.values.get("payload", {})
-    moved |= {name: payload[name] for name in ("venue", "external_id") if name in payload}
-    if order.external_id and moved.get("external_id", order.external_id) != order.external_id:
-        raise RejectedRecordError("external_id", moved["external_id"], f"is already {order.external_id!r}, for good")
     return _move(order, fact, moved, using)
 
 
@@ -76,5 +81,9 @@ def _move(row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt
     """Write the event, with the status it came from, and the row's new status."""
     receipt = insert(fact.with_values(from_status=row.status), using=using)
     if receipt.outcome is WriteOutcome.STORED:
-        type(row)._default_manager.using(using).filter(id=row.id, status=row.status).update(**moved)
+        try:
+            type(row)._default_manager.using(using).filter(id=row.id, status=row.status).update(**moved)
+        except IntegrityError as exc:
+            rule = f"another {row._meta.verbose_name} of this account has it at this venue"
+            raise KeyReusedError("external_id", moved.get("external_id", row.external_id), rule) from exc
     return receipt

@@ -8,7 +8,10 @@ from typing import Final
 from friren.errors import InvalidTransitionError
 from trading_engine.models.choices import OrderStatus, TradeStatus
 
-__all__ = ["ORDER_MOVES", "TRADE_MOVES", "check_move"]
+__all__ = ["ORDER_MOVES", "TRADE_MOVES", "VENUE_TOLD", "check_move"]
+
+# In the payload of an order's event: the columns of the order that the venue told with it.
+VENUE_TOLD: Final = "_order"
 
 ORDER_MOVES: Final[Mapping[str, frozenset[str]]] = {
     OrderStatus.PENDING: frozenset(

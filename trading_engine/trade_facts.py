@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from friren.accounts import AccountHandle
@@ -16,9 +16,22 @@ from friren.persistence.facts import Fact, make_fact
 from trading_engine.models import Order, Trade
 from trading_engine.models.choices import InstrumentType
 
-__all__ = ["OrderDetails", "TradeDetails", "fact_key", "order_fact", "trade_fact"]
+__all__ = [
+    "ORDER_KEYWORDS",
+    "TRADE_KEYWORDS",
+    "OrderDetails",
+    "TradeDetails",
+    "check_external_key",
+    "fact_key",
+    "order_fact",
+    "trade_fact",
+]
 
-EXTERNAL_ID_LENGTH_MAX = 255
+EXTERNAL_ID_LENGTH_MAX: Final = 255
+VENUE_LENGTH_MAX: Final = 50
+# What callers call these columns.
+TRADE_PARAMETERS: Final = {"id": "trade_id", "executed_at": "timestamp"}
+ORDER_PARAMETERS: Final = {"id": "order_id", "requested_at": "timestamp"}
 
 
 class TradeDetails(TypedDict, total=False):
@@ -84,6 +97,20 @@ class OrderDetails(TypedDict, total=False):
     extra: dict[str, Any] | None
 
 
+TRADE_KEYWORDS: Final = frozenset(TradeDetails.__annotations__) | {
+    "action", "quantity", "price", "timestamp", "trade_id", "corrects",
+}  # fmt: skip
+ORDER_KEYWORDS: Final = frozenset(OrderDetails.__annotations__) | {"action", "quantity", "timestamp", "order_id"}
+
+
+def check_external_key(venue: Any, external_id: Any, *, length: int = EXTERNAL_ID_LENGTH_MAX) -> None:
+    """Refuse a venue or an external id that is no key: it is hashed before any column sees it."""
+    if venue is not None:
+        checks.check_text("venue", venue, length=VENUE_LENGTH_MAX)
+    if external_id is not None:
+        checks.check_text("external_id", external_id, length=length)
+
+
 def fact_key(
     kind: str, account: AccountHandle, given: Any, *, field: str, venue: str | None, external_id: str | None
 ) -> tuple[UUID | None, str | None]:
@@ -94,6 +121,7 @@ def fact_key(
     (account, venue, external id), so that the same fact told twice is one row, database or no database.
     None twice: the id is to be made.
     """
+    check_external_key(venue, external_id)
     if given is not None:
         try:
             return checks.check_uuid(field, given), external_id
@@ -103,8 +131,6 @@ def fact_key(
             raise RejectedRecordError(field, given, "is no UUID, so it is the external_id, and another one is given")
         external_id = text
     if external_id:
-        checks.check_text("external_id", external_id, length=EXTERNAL_ID_LENGTH_MAX)
-        checks.check_text("venue", venue or "")
         return natural_id(kind, account.id, venue or "", external_id), external_id
     return None, None
 
@@ -121,6 +147,7 @@ def trade_fact(
     **details: Unpack[TradeDetails],
 ) -> Fact:
     """Return the fact of a fill. Parameters and errors as for `TradeLogger.log_trade`."""
+    checks.refuse_unknown(details, known=TRADE_KEYWORDS, of="log_trade")
     key, external_id = fact_key(
         "trade", account, trade_id, field="trade_id", venue=details.get("venue"), external_id=details.get("external_id")
     )
@@ -147,6 +174,7 @@ def order_fact(
     **details: Unpack[OrderDetails],
 ) -> Fact:
     """Return the fact of an order. Parameters and errors as for `TradeLogger.log_order`."""
+    checks.refuse_unknown(details, known=ORDER_KEYWORDS, of="log_order")
     key, external_id = fact_key(
         "order", account, order_id, field="order_id", venue=details.get("venue"), external_id=details.get("external_id")
     )

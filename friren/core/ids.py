@@ -21,8 +21,9 @@ __all__ = ["FRIREN_NAMESPACE", "natural_id", "new_id"]
 # Fixed for ever: every derived id of every database hangs on it. uuid5(NAMESPACE_DNS, "friren").
 FRIREN_NAMESPACE: Final = UUID("8e92423d-994e-52ac-aaed-ceed5a08ca16")
 
-# Not part of any ticker, venue or name (control characters are refused there), so parts cannot run together.
+# Parts cannot run together: where one holds the separator itself, it is written as escape and letter.
 _SEPARATOR: Final = "\x1f"
+_ESCAPED: Final = str.maketrans({"\x1f": "\x1bs", "\x1b": "\x1be"})
 
 
 def new_id() -> UUID:
@@ -50,4 +51,4 @@ def _key_text(part: object) -> str:
         return part.astimezone(dt.UTC).isoformat(timespec="microseconds")
     if isinstance(part, Decimal):
         return plain(part)
-    return str(part)
+    return str(part).translate(_ESCAPED)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from friren.embedded.binaries import Binaries, run
-from friren.embedded.location import PORT, Identity, Location
+from friren.embedded.location import Identity, Location
 from friren.errors import ConfigurationError
 
 __all__ = ["check_private", "check_version", "configure", "create", "data_version", "prepare_folders"]
@@ -26,7 +26,7 @@ _CONFIGURATION: Final = "friren.conf"
 # Written anew at every start, because the folder may have moved.
 _SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
-    "port": str(PORT),
+    "max_connections": "200",  # several bots, each with a pool of its own
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
@@ -115,6 +115,7 @@ def configure(location: Location, server_settings: Mapping[str, str], identity: 
     """Write the server's settings, and begin a new log when the old one has grown."""
     settings = {
         **_SETTINGS,
+        "port": str(location.port),
         "unix_socket_directories": f'"{location.socket_directory}"',
         **({"client_connection_check_interval": "5s"} if sys.platform == "linux" else {}),
         **server_settings,

@@ -25,7 +25,6 @@ __all__ = [
     "server_identity",
 ]
 
-# Only part of the socket's name: nothing listens on a network port.
 PORT: Final = 5432
 # For root, when the checkout lies where the server's own user cannot go.
 SYSTEM_FOLDER: Final = Path("/var/lib/friren")
@@ -43,11 +42,13 @@ class Location:
         root: holds the data directory, the lock and the server's log.
         socket_directory: mode 0700, the host to connect to.
         binaries: directory of `postgres` and `initdb`; None for those of the wheel.
+        port: only part of the socket's name, unless the server is told to listen on a network address.
     """
 
     root: Path
     socket_directory: Path
     binaries: Path | None = None
+    port: int = PORT
 
     @property
     def data(self) -> Path:
@@ -57,7 +58,7 @@ class Location:
     @property
     def socket(self) -> Path:
         """The socket itself."""
-        return self.socket_directory / f".s.PGSQL.{PORT}"
+        return self.socket_directory / f".s.PGSQL.{self.port}"
 
     @property
     def lock(self) -> Path:

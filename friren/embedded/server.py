@@ -10,7 +10,7 @@ from typing import Final
 
 from friren.embedded import cluster, process
 from friren.embedded.binaries import find_binaries, run
-from friren.embedded.location import PORT, Identity, Location, server_identity
+from friren.embedded.location import Identity, Location, server_identity
 from friren.embedded.locking import exclusive
 from friren.errors import ConfigurationError
 
@@ -29,7 +29,7 @@ class Running:
 
     pid: int
     host: str
-    port: int = PORT
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def adopt(location: Location) -> Running | None:
     if postmaster is None or not postmaster.ready or not location.socket.exists():
         return None
     cluster.check_private(location.socket_directory, owner=location.data.stat().st_uid)
-    return Running(postmaster.pid, str(location.socket_directory))
+    return Running(postmaster.pid, str(location.socket_directory), location.port)
 
 
 def start(
@@ -146,7 +146,7 @@ def _start_locked(
         pid = process.launch(binaries, location, identity)
         while process.is_alive(pid) and time.monotonic() < deadline:
             if (found := process.find(location.data)) and found.ready:
-                return Running(found.pid, str(location.socket_directory))
+                return Running(found.pid, str(location.socket_directory), location.port)
             time.sleep(_POLL_SECONDS)
         reason = _last_words(location.log, mark)
         if time.monotonic() > deadline:

@@ -20,7 +20,7 @@ import json
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
@@ -31,6 +31,7 @@ import friren
 from friren.errors import FrirenError
 from friren.operations.connectivity import explain
 from friren.operations.jsontext import json_ready
+from friren.operations.limits import without_time_limits
 
 __all__ = ["BaseFrirenCommand", "Report"]
 
@@ -40,8 +41,14 @@ Report = Mapping[str, Any]
 class BaseFrirenCommand(RichCommand):
     """A command with `--json`, plain errors and a ready database."""
 
+    # They still work; `--help` has enough to say without them.
+    suppressed_base_arguments: ClassVar[set[str]] = {"--version", "--settings", "--pythonpath", "--skip-checks"}
+
     needs_database = True
     """Whether the embedded database is started and migrated first (a server is only looked at)."""
+
+    time_limits = False
+    """Whether the time limits of ordinary statements apply; most commands do in one what takes long."""
 
     failed = False
     """Set by `run` when the report tells of a failure: the exit code is 1, after the report is printed."""
@@ -60,9 +67,7 @@ class BaseFrirenCommand(RichCommand):
         self.failed = False
         self.as_json = options.pop("as_json", False)
         try:
-            if self.needs_database:
-                friren.setup()
-            report = self.run(*args, **options)
+            report = self._run(*args, **options)
             if report is not None:
                 self._print(report)
         except (FrirenError, DatabaseError) as exc:
@@ -84,6 +89,15 @@ class BaseFrirenCommand(RichCommand):
         for name, value in report.items():
             table.add_row(name.replace("_", " "), str(json_ready(value)))
         self.console.print(table)
+
+    def _run(self, *args: Any, **options: Any) -> Report | None:
+        if not self.needs_database:
+            return self.run(*args, **options)
+        friren.setup()
+        if self.time_limits:
+            return self.run(*args, **options)
+        with without_time_limits():
+            return self.run(*args, **options)
 
     def _print(self, report: Report) -> None:
         if self.as_json:

@@ -119,7 +119,7 @@ def _maintenance(problem: str) -> psycopg.Connection[Any]:
 
 
 def _ensure_role(session: psycopg.Connection[Any], role: str, password: str) -> str:
-    if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+    if session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         return "unchanged"
     # Hashed here: a statement may end up in the server's log.
     hashed = session.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
@@ -127,7 +127,7 @@ def _ensure_role(session: psycopg.Connection[Any], role: str, password: str) -> 
 
 
 def _ensure_database(session: psycopg.Connection[Any], name: str, *, owner: str) -> str:
-    if session.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+    if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         return "unchanged"
     return _make(session, _create_database(name, owner=owner))
 

@@ -8,17 +8,19 @@ naming field, value and rule. The rules come from the model's fields, so a field
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 
-from friren.core.numbers import CONTEXT, DECIMAL_PLACES
+from friren.core.numbers import CONTEXT, DECIMAL_PLACES, ZERO, plain
 from friren.errors import RejectedRecordError
 
 __all__ = [
     "Check",
+    "check_address",
     "check_boolean",
     "check_choice",
     "check_count",
@@ -26,23 +28,26 @@ __all__ = [
     "check_decimal",
     "check_json",
     "check_measure",
+    "check_record",
     "check_stat",
     "check_text",
     "check_texts",
     "check_time",
     "check_uuid",
-    "decimal_check",
-    "measure_check",
-    "text_check",
+    "refuse_unknown",
 ]
 
 Check = Callable[[str, Any], Any]
 
 # Longer than any reasoning a person or model writes; short enough that one record cannot fill a journal segment.
 TEXT_LENGTH_MAX: Final = 1_000_000
+# Far wider than any number worth storing; narrower than what Python and PostgreSQL refuse to write out.
+JSON_DIGITS_MAX: Final = 1000
 # Deeper than any indicator or SHAP tree; shallower than Python's recursion limit.
 JSON_DEPTH_MAX: Final = 32
 
+JSON_LIMIT: Final = 10**JSON_DIGITS_MAX
+_JSON_FINITE: Final = "must be finite; JSON has no NaN or Infinity"
 _STEP: Final = Decimal(1).scaleb(-DECIMAL_PLACES)
 _EXACT: Final = Context(prec=CONTEXT.prec, traps=[Inexact, InvalidOperation])
 
@@ -67,6 +72,8 @@ def check_decimal(field: str, value: Any, *, allows: Callable[[Decimal], bool], 
     # Bounds before digits: Decimal("1E+1000000000") must not be written out.
     if not allows(number):
         raise _reject(field, value, f"must be {rule}")
+    if not number:
+        return ZERO  # whatever its sign and exponent
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -DECIMAL_PLACES:
         try:
@@ -75,28 +82,6 @@ def check_decimal(field: str, value: Any, *, allows: Callable[[Decimal], bool], 
         except Inexact as exc:
             raise _reject(field, value, f"at most {DECIMAL_PLACES} decimals") from exc
     return number
-
-
-def decimal_check(
-    *, low: Decimal, low_allowed: bool, high: Decimal, allows: Callable[[Decimal], bool], rule: str
-) -> Check:
-    """
-    Return `check_decimal` for one field, with a short way for what is plainly right.
-
-    Everything that is not plainly right goes the long way, which knows how to say no.
-    """
-
-    def check(field: str, value: Any) -> Decimal:
-        if type(value) is Decimal and value.is_finite() and (low < value or (low_allowed and low == value)):
-            try:
-                if value < high:
-                    _EXACT.quantize(value, _STEP)
-                    return value
-            except (Inexact, InvalidOperation):
-                pass
-        return check_decimal(field, value, allows=allows, rule=rule)
-
-    return check
 
 
 def check_measure(field: str, value: Any, *, places: int, allows: Callable[[Decimal], bool], rule: str) -> Decimal:
@@ -111,24 +96,8 @@ def check_measure(field: str, value: Any, *, places: int, allows: Callable[[Deci
     raise _reject(field, value, f"must be {rule}")
 
 
-def measure_check(*, places: int, low: Decimal, high: Decimal, allows: Callable[[Decimal], bool], rule: str) -> Check:
-    """Return `check_measure` for one field whose bounds are allowed, with a short way for floats within them."""
-    step = Decimal(1).scaleb(-places)
-
-    def check(field: str, value: Any) -> Decimal:
-        if type(value) is float and -1e6 < value < 1e6:  # wide enough for every such column, and no NaN
-            number = Decimal(repr(value))
-            if low <= number <= high:
-                return number.quantize(step, ROUND_HALF_EVEN)
-        return check_measure(field, value, places=places, allows=allows, rule=rule)
-
-    return check
-
-
 def check_stat(field: str, value: Any) -> float:
     """Return a finite float; ints and Decimals are converted, booleans and numpy scalars are not numbers here."""
-    if type(value) is float and math.isfinite(value):
-        return value
     if _is_numpy(value) or not (type(value) in (int, float) or isinstance(value, Decimal)):
         raise _reject(field, value, f"a number (float, int or Decimal) is wanted, not {type(value).__name__}")
     try:
@@ -176,18 +145,24 @@ def check_text(field: str, value: Any, *, length: int | None = None, blank: bool
     return text
 
 
-def text_check(*, length: int | None, blank: bool) -> Check:
-    """Return `check_text` for one field, with a short way for what is plainly right."""
-    limit = TEXT_LENGTH_MAX if length is None else length
-    least = 0 if blank else 1
+def check_record(field: str, value: Any, *, known: frozenset[str], of: str) -> Mapping[str, Any]:
+    """Return a record given as a mapping of the keywords of the method `of`; keywords that lack are no matter here."""
+    if not isinstance(value, Mapping):
+        raise _reject(field, value, f"a mapping of {of}'s keywords is wanted, not {type(value).__name__}")
+    for name in value:
+        if name not in known:
+            raise _reject(name if isinstance(name, str) else field, name, f"is no keyword of {of}")
+    return value
 
-    def check(field: str, value: Any) -> str:
-        # ASCII has no surrogates; anything else goes the long way.
-        if type(value) is str and value.isascii() and least <= len(value) <= limit and "\x00" not in value:
-            return value
-        return check_text(field, value, length=length, blank=blank)
 
-    return check
+def refuse_unknown(given: Mapping[str, Any], *, known: frozenset[str], of: str) -> None:
+    """
+    Raise TypeError for a keyword that the method `of` does not list.
+
+    A table has columns that are nobody's to give, such as a status that only moves by its state machine.
+    """
+    if unknown := given.keys() - known:
+        raise TypeError(f"{of}() got an unexpected keyword argument {min(unknown)!r}")
 
 
 def check_texts(field: str, value: Any, *, length: int | None = None) -> list[str]:
@@ -199,8 +174,6 @@ def check_texts(field: str, value: Any, *, length: int | None = None) -> list[st
 
 def check_choice(field: str, value: Any, *, stored: Mapping[str, str], blank: bool) -> str:
     """Return the stored form of a choice, given in any case."""
-    if type(value) is str and (as_stored := stored.get(value) or stored.get(value.casefold())):
-        return as_stored
     text = check_text(field, value, blank=blank)
     if not text:
         return text
@@ -212,8 +185,6 @@ def check_choice(field: str, value: Any, *, stored: Mapping[str, str], blank: bo
 
 def check_time(field: str, value: Any) -> dt.datetime:
     """Return an aware datetime in UTC; a pandas.Timestamp is converted (whole microseconds)."""
-    if type(value) is dt.datetime and value.tzinfo is dt.UTC:
-        return value
     if not isinstance(value, dt.datetime) or value != value:  # noqa: PLR0124 - pandas.NaT is a datetime unequal to itself
         raise _reject(field, value, f"an aware datetime is wanted, not {type(value).__name__}")
     if getattr(value, "nanosecond", 0):
@@ -236,61 +207,78 @@ def check_date(field: str, value: Any) -> dt.date:
 
 
 def check_uuid(field: str, value: Any) -> uuid.UUID:
-    """Return a UUID, given as one or as its text."""
+    """
+    Return a UUID, given as one or as its usual text with four hyphens.
+
+    Other spellings that `uuid.UUID` reads are refused: 32 digits without hyphens are an order id at many venues.
+    """
     if isinstance(value, uuid.UUID):
         return value
     if isinstance(value, str):
         try:
-            return uuid.UUID(value)
+            parsed = uuid.UUID(value)
         except ValueError:
             pass
+        else:
+            if str(parsed) == value.lower():
+                return parsed
     raise _reject(field, value, "a UUID is wanted")
+
+
+def check_address(field: str, value: Any) -> str:
+    """Return an IPv4 or IPv6 address in the form PostgreSQL shows it."""
+    try:
+        address = ipaddress.ip_address(check_text(field, value, blank=False))
+    except ValueError as exc:
+        raise _reject(field, value, "an IPv4 or IPv6 address is wanted") from exc
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise _reject(field, value, "must not have a zone")
+        address = address.ipv4_mapped or address
+    return str(address)
 
 
 def check_json(field: str, value: Any, *, kind: type | None = None) -> Any:
     """Return a JSON value without NaN, NUL or lone surrogates; Decimals become plain text."""
     if kind is not None and not isinstance(value, kind):
         raise _reject(field, value, f"a {kind.__name__} is wanted, not {type(value).__name__}")
-    if type(value) is dict and (flat := _flat_object(value)) is not None:
-        return flat
     return _json_tree(field, value, JSON_DEPTH_MAX)
-
-
-def _flat_object(value: dict[Any, Any]) -> dict[str, Any] | None:
-    """Return a flat object of plain numbers and short ASCII texts, None for all that wants a closer look."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        kind = type(item)
-        if type(key) is not str or not key.isascii() or "\x00" in key:
-            return None
-        if kind is float and math.isfinite(item):
-            flat[key] = item + 0.0  # see below
-        elif (
-            kind is int or kind is bool or (kind is str and item.isascii() and "\x00" not in item and len(item) < 1000)
-        ):
-            flat[key] = item
-        else:
-            return None
-    return flat
 
 
 def _json_tree(path: str, value: Any, depth: int) -> Any:
     if depth == 0:
         raise _reject(path, value, f"at most {JSON_DEPTH_MAX} levels deep")
-    if value is None or type(value) is bool or type(value) is int:
+    if value is None or type(value) is bool:
         return value
+    if type(value) is int or isinstance(value, Decimal):
+        return _json_number(path, value)
     if isinstance(value, str):
         return check_text(path, value)
-    if isinstance(value, Decimal) or (isinstance(value, float) and not _is_numpy(value)):
+    if isinstance(value, float) and not _is_numpy(value):
         if not math.isfinite(value):
-            raise _reject(path, value, "must be finite; JSON has no NaN or Infinity")
-        # + 0.0 turns -0.0, which jsonb does not keep, into 0.0.
-        return format(value, "f") if isinstance(value, Decimal) else value + 0.0
+            raise _reject(path, value, _JSON_FINITE)
+        return value + 0.0  # turns -0.0, which jsonb does not keep, into 0.0
     if isinstance(value, Mapping):
         return dict(_json_items(path, value.items(), depth))
     if isinstance(value, list | tuple):
         return [_json_tree(f"{path}[{index}]", item, depth - 1) for index, item in enumerate(value)]
     raise _reject(path, value, f"{type(value).__name__} is not a JSON value")
+
+
+def _json_number(path: str, value: int | Decimal) -> int | str:
+    """Return an integer as it is and a Decimal as plain text; neither may take pages to write out."""
+    if isinstance(value, int):
+        if not -JSON_LIMIT < value < JSON_LIMIT:
+            raise _reject(path, value, f"at most {JSON_DIGITS_MAX} digits")
+        return value
+    if not value.is_finite():
+        raise _reject(path, value, _JSON_FINITE)
+    if not value:
+        return "0"
+    exponent = value.as_tuple().exponent
+    if value.adjusted() >= JSON_DIGITS_MAX or (isinstance(exponent, int) and exponent < -JSON_DIGITS_MAX):
+        raise _reject(path, value, f"at most {JSON_DIGITS_MAX} digits before and behind the point")
+    return plain(value)
 
 
 def _json_items(path: str, items: Iterable[tuple[Any, Any]], depth: int) -> Iterable[tuple[str, Any]]:

@@ -154,9 +154,9 @@ class FactSpec:
     entries: dict[str, tuple[Check, Any]]
     required: tuple[str, ...]
     undigested: frozenset[str]
-    check_rules: Callable[[Mapping[str, Any]], None]
+    check_rules: Callable[[Mapping[str, Any], UUID | None], None]
 
-    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def checked(self, values: Mapping[str, Any], key: UUID | None = None) -> dict[str, Any]:
         """Return what differs from its default, in its stored form. Errors as for `make_fact`."""
         entries = self.entries
         given: dict[str, Any] = {}
@@ -173,7 +173,7 @@ class FactSpec:
         for name in self.required:
             if name not in given:
                 raise RejectedRecordError(name, None, "is required")
-        self.check_rules(given)
+        self.check_rules(given, key)
         return given
 
     def digest_of(self, values: Mapping[str, Any]) -> bytes:
@@ -190,8 +190,8 @@ def make_fact(model: type[models.Model], *, id: UUID | None = None, **values: An
         RejectedRecordError: a value breaks a rule of its field, or several a rule of the table.
     """
     spec = spec_of(model)
-    given = spec.checked(values)
-    return Fact(kind=spec.kind, id=id or new_id(), values=given)
+    key = id or new_id()
+    return Fact(kind=spec.kind, id=key, values=spec.checked(values, key))
 
 
 @functools.cache

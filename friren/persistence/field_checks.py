@@ -11,11 +11,12 @@ from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.fields import NOT_PROVIDED
 
 from friren.core.fields import BoundedDecimalField, ChoiceField, StatField
 from friren.errors import RejectedRecordError
-from friren.persistence import checks
+from friren.persistence import checks, quick_checks
 from friren.persistence.checks import Check
 
 __all__ = ["check_for", "wire_type"]
@@ -46,28 +47,21 @@ def wire_type(field: models.Field[Any, Any]) -> Any:
 
 
 def _decimal_check(field: BoundedDecimalField) -> Check:
+    low, high = field.minimum, field.maximum
     if field.measured:
         places = field.decimal_places or 0
-        return checks.measure_check(
-            places=places, low=field.minimum, high=field.maximum, allows=field.allows, rule=field.rule
-        )
-    return checks.decimal_check(
-        low=field.minimum,
-        low_allowed=field.allows(field.minimum),
-        high=field.maximum,
-        allows=field.allows,
-        rule=field.rule,
-    )
+        return quick_checks.measure_check(places=places, low=low, high=high, allows=field.allows, rule=field.rule)
+    return quick_checks.decimal_check(low=low, high=high, allows=field.allows, rule=field.rule)
 
 
 def _json_check(field: models.JSONField[Any, Any]) -> Check:
     kind = type(field.get_default()) if field.default is not NOT_PROVIDED else None
-    return functools.partial(checks.check_json, kind=kind)
+    return quick_checks.json_check(kind=kind)
 
 
 def _integer_check(field: models.IntegerField[Any, Any]) -> Check:
-    minimum = 0 if isinstance(field, models.PositiveIntegerField) else -INT64_MAX - 1
-    return functools.partial(checks.check_count, minimum=minimum, maximum=INT64_MAX)
+    minimum, maximum = BaseDatabaseOperations.integer_field_ranges[field.get_internal_type()]
+    return functools.partial(checks.check_count, minimum=minimum, maximum=maximum)
 
 
 def _check_bytes(field: str, value: Any) -> bytes:
@@ -105,20 +99,20 @@ _CHECKS: Final[tuple[tuple[Any, Callable[[Any], Check]], ...]] = (
     (models.ForeignKey, _reference_check),
     (BoundedDecimalField, _decimal_check),
     (StatField, lambda _field: checks.check_stat),
-    (ChoiceField, lambda field: functools.partial(checks.check_choice, stored=field.stored, blank=field.blank)),
+    (ChoiceField, lambda field: quick_checks.choice_check(stored=field.stored, blank=field.blank)),
     (
         (models.CharField, models.TextField),
-        lambda field: checks.text_check(length=field.max_length, blank=field.blank),
+        lambda field: quick_checks.text_check(length=field.max_length, blank=field.blank),
     ),
     (ArrayField, lambda field: functools.partial(checks.check_texts, length=field.base_field.max_length)),
     (models.JSONField, _json_check),
     (models.BinaryField, lambda _field: _check_bytes),
     (models.IntegerField, _integer_check),
     (models.UUIDField, lambda _field: checks.check_uuid),
-    (models.DateTimeField, lambda _field: checks.check_time),
+    (models.DateTimeField, lambda _field: quick_checks.time_check),
     (models.DateField, lambda _field: checks.check_date),
     (models.BooleanField, lambda _field: checks.check_boolean),
-    (models.GenericIPAddressField, lambda _field: functools.partial(checks.check_text, length=39, blank=False)),
+    (models.GenericIPAddressField, lambda _field: checks.check_address),
 )
 
 _WIRE_TYPES: Final[tuple[tuple[Any, Any], ...]] = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact, FactSpec, spec_named
 from friren.persistence.receipts import Receipt, WriteOutcome
 
-__all__ = ["Handler", "apply", "apply_all", "apply_within", "insert", "register_handler"]
+__all__ = ["Handler", "apply", "apply_all", "apply_within", "insert", "one_commit", "register_handler"]
 
 Handler = Callable[..., Receipt]
 
@@ -56,13 +56,26 @@ def apply(fact: Fact, *, using: str) -> Receipt:
 
 def apply_all(facts: Sequence[Fact], *, using: str) -> list[Receipt]:
     """Store several facts in one commit: all of them, or none when one raises. Errors as for `apply`."""
-    _refuse_open_transaction(using)
-    with transaction.atomic(using=using, durable=True):
+    with one_commit(using):
         return [apply_within(fact, using=using) for fact in facts]
 
 
+@contextlib.contextmanager
+def one_commit(using: str) -> Iterator[None]:
+    """
+    Open the transaction in which several rows are stored together.
+
+    Foreign keys are checked at every statement: deferred, as Django makes them, they would fail the COMMIT,
+    and nothing could say any more which row is at fault.
+    """
+    _refuse_open_transaction(using)
+    with transaction.atomic(using=using, durable=True), connections[using].cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        yield
+
+
 def apply_within(fact: Fact, *, using: str) -> Receipt:
-    """Store `fact` as part of the transaction the caller has opened; its receipt holds once that commits."""
+    """Store `fact` within the caller's `one_commit`; its receipt holds once that commits."""
     return _handlers.get(fact.kind, insert)(fact, using=using)
 
 
@@ -104,24 +117,28 @@ def insert(fact: Fact, *, using: str) -> Receipt:
 
 def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:
     """Return the receipt of a duplicate, or say that the key was used for something else."""
-    row = spec.model._default_manager.using(using).filter(**key).values_list("id", "digest").first()
-    if row is not None and bytes(row[1]) == fact.digest:
-        return Receipt(row[0], WriteOutcome.DUPLICATE)
     external_id = fact.values.get("external_id")
-    name, value = ("external_id", external_id) if external_id else ("id", fact.id)
+    columns = ("id", "digest", "external_id") if external_id else ("id", "digest")
+    row = spec.model._default_manager.using(using).filter(**key).values(*columns).first() or {}
+    if row and bytes(row["digest"]) == fact.digest:
+        return Receipt(row["id"], WriteOutcome.DUPLICATE)
+    by_other_system = external_id and row.get("external_id") == external_id
+    name, value = ("external_id", external_id) if by_other_system else ("id", fact.id)
     raise KeyReusedError(name, value, f"a {spec.kind} with this key is already stored with other content")
 
 
 def _stored_already(spec: FactSpec, fact: Fact, exc: DatabaseError, using: str) -> Receipt | None:
     """Return the receipt of the row that a refused insert ran into, None if it ran into something else."""
     sqlstate, constraint = _diagnosis(exc)
+    if not fact.values.get("external_id"):
+        return None
+    key = {"account_id": fact.values["account"]}
+    key |= {name: fact.values.get(name, "") for name in ("venue", "external_id")}
     if sqlstate == UNIQUE_VIOLATION and constraint.endswith("_external"):
-        key = {name: fact.values.get(name, "") for name in ("venue", "external_id")}
-        return _compare(spec, fact, {"account_id": fact.values["account"], **key}, using)
-    if sqlstate == PERIOD_CLOSED_SQLSTATE:
-        # The trigger runs before the key is looked at: a fact stored before the close is still a duplicate.
-        rows = spec.model._default_manager.using(using).filter(id=fact.id, digest=fact.digest)
-        return Receipt(fact.id, WriteOutcome.DUPLICATE) if rows.exists() else None
+        return _compare(spec, fact, key, using)
+    # A fact stored before the close, under another id, is still a duplicate.
+    if sqlstate == PERIOD_CLOSED_SQLSTATE and spec.model._default_manager.using(using).filter(**key).exists():
+        return _compare(spec, fact, key, using)
     return None
 
 
@@ -132,13 +149,15 @@ def _raise_refusal(spec: FactSpec, fact: Fact, exc: DatabaseError) -> NoReturn:
     if sqlstate == PERIOD_CLOSED_SQLSTATE:
         column = getattr(diag, "column_name", None) or ""
         raise PeriodClosedError(column, fact.values.get(column), getattr(diag, "message_primary", "")) from exc
+    # The last column is what tells one row from another: the keys of several columns begin with the account.
+    named = re.search(r"Key \((?:.*, )?(\w+)\)=", getattr(diag, "message_detail", None) or "")
+    column = named.group(1) if named else ""
+    field = next((f.name for f in spec.fields.values() if f.column == column), column)
     if sqlstate == FOREIGN_KEY_VIOLATION:
-        named = re.search(r"Key \((\w+)\)", getattr(diag, "message_detail", None) or "")
-        column = named.group(1) if named else ""
-        field = next((f.name for f in spec.fields.values() if f.column == column), column)
         raise RejectedRecordError(field, fact.values.get(field), "refers to a row that is not stored") from exc
     if sqlstate == UNIQUE_VIOLATION:
-        raise KeyReusedError("", None, f"another {spec.kind} is stored under the key {constraint}") from exc
+        rule = f"another {spec.kind} is stored under the key {constraint}"
+        raise KeyReusedError(field, fact.values.get(field), rule) from exc
     if sqlstate[:2] in DATA_SQLSTATES:
         raise RejectedRecordError("", None, f"the database refuses this {spec.kind}: {exc}") from exc
     raise exc

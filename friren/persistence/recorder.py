@@ -7,7 +7,7 @@ In direct mode a record is one commit, and its receipt says STORED or DUPLICATE.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from friren.errors import ConfigurationError, RejectedRecordError, shown
@@ -43,23 +43,30 @@ class Recorder:
             RejectedRecordError: the data is wrong; nothing was stored.
             RuntimeError: called inside an open transaction, or after close().
         """
-        self._refuse_closed()
+        self.refuse_closed()
         return handlers.apply(fact, using=self.using)
 
     def record_all(self, facts: Sequence[Fact]) -> list[Receipt]:
         """Store several facts in one commit: all of them, or none when one is refused. Errors as for `record`."""
-        self._refuse_closed()
+        self.refuse_closed()
         return handlers.apply_all(facts, using=self.using)
 
-    def record_many(self, makers: Sequence[Callable[[], Fact]]) -> BulkReceipt:
-        """Make and store facts one by one; a wrong one is reported by its index and does not stop the rest."""
+    def record_many(
+        self, makers: Sequence[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None
+    ) -> BulkReceipt:
+        """
+        Make and store facts one by one; a wrong one is reported by its index and does not stop the rest.
+
+        Args:
+            parameters: what the caller calls the columns that it knows by another name.
+        """
         stored = duplicates = 0
         rejected: list[tuple[int, RejectedRecordError]] = []
         for index, make in enumerate(makers):
             try:
                 outcome = self.record(make()).outcome
             except RejectedRecordError as exc:
-                rejected.append((index, exc))
+                rejected.append((index, exc.named(parameters or {})))
                 continue
             stored += outcome is WriteOutcome.STORED
             duplicates += outcome is WriteOutcome.DUPLICATE
@@ -70,7 +77,8 @@ class Recorder:
         checks.check_stat("timeout", timeout)
         return True
 
-    def _refuse_closed(self) -> None:
+    def refuse_closed(self) -> None:
+        """Raise RuntimeError after close()."""
         if self._closed.is_set():
             raise RuntimeError("this service is closed")
 

@@ -71,9 +71,9 @@ def _lookup(path: str, wanted: Any, values: Mapping[str, Any]) -> bool | None:
     return _COMPARE[lookup or "exact"](value, wanted)
 
 
-def compile_rules(model: type[models.Model], defaults: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], None]:
+def compile_rules(model: type[models.Model], defaults: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Any], None]:
     """
-    Return `check_rules` for one model as a function of the values that differ from their `defaults`.
+    Return `check_rules` for one model as a function of the values that differ from their `defaults`, and of the id.
 
     A lookup that cannot be compiled is a TypeError here, when the model is first used.
     """
@@ -81,17 +81,18 @@ def compile_rules(model: type[models.Model], defaults: Mapping[str, Any]) -> Cal
     source = _Source()
     tests = [source.false(constraint.condition) for constraint in constraints]
     blamed = [(item.violation_error_code or "", str(item.violation_error_message)) for item in constraints]
-    lines = ["def violated(values):", "    get = values.get"]
+    lines = ["def violated(values, key):", "    get = values.get"]
     for name, local in source.locals.items():
-        lines.append(f"    {local} = get({name!r}, {source.constant(defaults.get(name))})")
+        known = "key" if name == "id" else f"get({name!r}, {source.constant(defaults.get(name))})"
+        lines.append(f"    {local} = {known}")
     lines += [f"    if {test}:\n        return {number}" for number, test in enumerate(tests)]
     lines += ["    return -1"]
     namespace = dict(source.constants)
     exec("\n".join(lines), namespace)  # noqa: S102 - made of our own models' constraints alone, as dataclasses does it
-    violated: Callable[[Mapping[str, Any]], int] = namespace["violated"]
+    violated: Callable[[Mapping[str, Any], Any], int] = namespace["violated"]
 
-    def check(values: Mapping[str, Any]) -> None:
-        number = violated(values)
+    def check(values: Mapping[str, Any], key: Any) -> None:
+        number = violated(values, key)
         if number >= 0:
             field, rule = blamed[number]
             raise RejectedRecordError(field, values.get(field), rule)

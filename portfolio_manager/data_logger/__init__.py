@@ -1,5 +1,6 @@
-"""The loggers of the portfolio floor: the books, and their risk."""
+"""The loggers of the portfolio floor, one module per service."""
 
+from portfolio_manager.data_logger.portfolio_tracker import PortfolioTracker
 from portfolio_manager.data_logger.risk_logger import RiskLogger
 
-__all__ = ["RiskLogger"]
+__all__ = ["PortfolioTracker", "RiskLogger"]

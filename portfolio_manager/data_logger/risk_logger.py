@@ -16,6 +16,7 @@ from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.audit import record_change
+from friren.persistence.handlers import one_commit
 from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from friren.persistence.values import checked_values
@@ -31,6 +32,7 @@ __all__ = ["RiskLogger"]
 FIGURES: Final = (
     "timestamp", "portfolio_value", "total_exposure", "max_position_size", "correlation_risk", "var_estimate",
 )  # fmt: skip
+RISK_KEYWORDS: Final = frozenset(FIGURES)
 # A year of days for the tail of the book's returns; three months for how its holdings move together.
 VALUE_DAYS: Final = 252
 CORRELATION_DAYS: Final = 63
@@ -71,7 +73,8 @@ class RiskLogger(AccountService):
             correlation_risk=correlation_risk,
             var_estimate=var_estimate,
         )
-        with transaction.atomic(using=self.using, durable=True):
+        self.recorder.refuse_closed()
+        with one_commit(self.using):
             return self._store(values)
 
     def bulk_log(self, days: Iterable[Mapping[str, Any]]) -> BulkReceipt:
@@ -85,11 +88,13 @@ class RiskLogger(AccountService):
         good: list[dict[str, Any]] = []
         for index, day in enumerate(days):
             try:
-                good.append(self._checked(**{name: day.get(name) for name in FIGURES} | dict(day)))
+                told = checks.check_record("day", day, known=RISK_KEYWORDS, of="log_risk_metrics")
+                good.append(self._checked(**{**dict.fromkeys(FIGURES), **told}))
             except RejectedRecordError as exc:
                 rejected.append((index, exc))
         stored = 0
-        with transaction.atomic(using=self.using, durable=True):
+        self.recorder.refuse_closed()
+        with one_commit(self.using):
             # Days are locked in the order of their ids, so two writers never wait for one another.
             for values in sorted(good, key=lambda values: (values["id"], values["timestamp"])):
                 stored += self._store(values).outcome is WriteOutcome.STORED
@@ -139,7 +144,11 @@ class RiskLogger(AccountService):
 
     def _checked(self, *, timestamp: Any, **figures: Any) -> dict[str, Any]:
         moment = checks.check_time("timestamp", timestamp)
-        day = moment.astimezone(zoneinfo.ZoneInfo(self.account.timezone)).date()
+        try:
+            day = moment.astimezone(zoneinfo.ZoneInfo(self.account.timezone)).date()
+        except OverflowError as exc:
+            rule = "must lie within the years 1 to 9999 in the account's time zone"
+            raise RejectedRecordError("timestamp", timestamp, rule) from exc
         values = checked_values(RiskMetrics, account=self.account.id, timestamp=moment, as_of_date=day, **figures)
         return {"id": natural_id("risk_metrics", self.account.id, day), **values}
 

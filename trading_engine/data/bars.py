@@ -12,7 +12,18 @@ from typing import Final
 from friren.core.numbers import DECIMAL_PLACES, LIMIT, ZERO, quantize
 from friren.errors import RejectedRecordError
 
-__all__ = ["DATED", "INTRADAY", "TIMEFRAMES", "Bar", "canonical_timeframe", "measured"]
+__all__ = [
+    "DATED",
+    "INTRADAY",
+    "SOURCE_MAX",
+    "TICKER_MAX",
+    "TIMEFRAMES",
+    "Bar",
+    "canonical_timeframe",
+    "check_name",
+    "end_of_bar",
+    "measured",
+]
 
 # Bars of a day or more are stamped 00:00 UTC of their first calendar date, wherever they were traded.
 DATED: Final = ("1d", "5d", "1wk", "1mo", "3mo")
@@ -61,6 +72,24 @@ def canonical_timeframe(text: str) -> str:
     return name
 
 
+def end_of_bar(begin: dt.datetime, timeframe: str, *, zone: dt.tzinfo = dt.UTC) -> dt.datetime:
+    """
+    Return when a bar that begins at `begin` is over, which is when the next one may begin.
+
+    Args:
+        zone: where it is traded: a day ends at midnight there.
+    """
+    if timeframe not in DATED:
+        return begin + INTRADAY[timeframe]
+    first = begin.astimezone(zone).date()
+    if months := {"1mo": 1, "3mo": 3}.get(timeframe):
+        years, month = divmod(first.month - 1 + months, 12)
+        following = dt.date(first.year + years, month + 1, 1)
+    else:
+        following = first + dt.timedelta(days={"1d": 1, "5d": 5, "1wk": 7}[timeframe])
+    return dt.datetime.combine(following, dt.time(), tzinfo=zone)
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """
@@ -91,8 +120,8 @@ class Bar:
     source: str = "csv"
 
     def __post_init__(self) -> None:
-        _check_name("symbol", self.symbol, TICKER_MAX)
-        _check_name("source", self.source, SOURCE_MAX)
+        check_name("symbol", self.symbol, TICKER_MAX)
+        check_name("source", self.source, SOURCE_MAX)
         self._check_time()
         _check_number("open", self.open)
         _check_number("high", self.high)
@@ -129,7 +158,8 @@ class Bar:
             raise RejectedRecordError("timestamp", timestamp, f"00:00 UTC for a bar of {self.timeframe}")
 
 
-def _check_name(field: str, text: object, longest: int) -> None:
+def check_name(field: str, text: object, longest: int) -> None:
+    """Refuse what cannot be a ticker or a source: empty, over-long, unprintable, or with space around it."""
     if not isinstance(text, str) or not 0 < len(text) <= longest or not text.isprintable() or text != text.strip():
         raise RejectedRecordError(field, text, f"1 to {longest} printable characters, no space at either end")
 

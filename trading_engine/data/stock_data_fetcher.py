@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from friren.errors import FrirenError, RejectedRecordError
-from trading_engine.data.bars import DATED, INTRADAY, Bar, canonical_timeframe
+from trading_engine.data.bars import Bar, canonical_timeframe, end_of_bar
 from trading_engine.data.frames import bars_of_frame
 
 __all__ = [
@@ -210,24 +210,10 @@ def _sorted_out(frame: Any, symbol: str, timeframe: str, now: dt.datetime) -> Fe
     rejected: list[tuple[int, RejectedRecordError]] = []
     unfinished = 0
     for position, row in bars_of_frame(frame, symbol=symbol, timeframe=timeframe, source=SOURCE):
-        if _end_of(frame.index[position].to_pydatetime(), timeframe, zone) > now:
+        if end_of_bar(frame.index[position].to_pydatetime(), timeframe, zone=zone) > now:
             unfinished += 1
         elif isinstance(row, Bar):
             bars.append(row)
         else:
             rejected.append((position, row))
     return FetchedBars(bars, rejected, unfinished)
-
-
-def _end_of(begin: dt.datetime, timeframe: str, zone: dt.tzinfo) -> dt.datetime:
-    """Return when a bar that begins at `begin` is over: for a day, at midnight where it is traded."""
-    if timeframe not in DATED:
-        return begin + INTRADAY[timeframe]
-    local = begin.astimezone(zone)
-    months = {"1mo": 1, "3mo": 3}.get(timeframe, 0)
-    if months:
-        years, month = divmod(local.month - 1 + months, 12)
-        following = dt.date(local.year + years, month + 1, 1)
-    else:
-        following = local.date() + dt.timedelta(days=7 if timeframe == "1wk" else 1)
-    return dt.datetime.combine(following, dt.time(), tzinfo=zone)

@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from friren.accounts import AccountHandle, find_account
 from friren.core.choices import Environment
 from friren.core.ids import new_id
-from friren.errors import InvalidTransitionError, RejectedRecordError
+from friren.errors import InvalidTransitionError, KeyReusedError, RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.audit import record_change
+from friren.persistence.handlers import one_commit
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.values import checked_values
 from trading_engine.models import BacktestResult, BacktestRun
 from trading_engine.models.choices import BacktestStatus
 from trading_engine.services.base import Service
 
-__all__ = ["BacktestRecorder"]
+__all__ = ["BacktestRecorder", "RunDetails", "RunFigures"]
 
 RUN_MOVES: Final = {
     BacktestStatus.PENDING: (BacktestStatus.RUNNING, BacktestStatus.FAILED),
     BacktestStatus.RUNNING: (BacktestStatus.COMPLETED, BacktestStatus.FAILED),
 }
+
+
+# What a run's life changes; the rest is told once.
+MOVING: Final = frozenset({"status", "status_message", "finished_at"})
+
+
+class RunDetails(TypedDict, total=False):
+    """What may be told of a run beside its name and range."""
+
+    strategy_name: str | None
+    parameters: dict[str, Any] | None
+    engine: str | None  # reference unless said
+    engine_version: str | None
+    code_version: str | None
+    data_digest: str | None
+    seed: int | None
+    user: Any  # id or row of who ran it
+
+
+class RunFigures(TypedDict, total=False):
+    """The figures of a run: ratios, None where undefined."""
+
+    total_return: float
+    annualized_return: float | None
+    sharpe_ratio: float | None
+    sortino_ratio: float | None
+    max_drawdown: float
+    win_rate: float | None
+    profit_factor: float | None
+    trade_count: int
+    avg_holding_period: float | None  # days
+    detailed_metrics: dict[str, Any] | None
+
+
+RUN_KEYWORDS: Final = frozenset(RunDetails.__annotations__)
+FIGURE_KEYWORDS: Final = frozenset(RunFigures.__annotations__)
 
 
 class BacktestRecorder(Service):
@@ -40,7 +77,7 @@ class BacktestRecorder(Service):
         starts_at: dt.datetime,
         ends_at: dt.datetime,
         run_id: UUID | None = None,
-        **details: Any,
+        **details: Unpack[RunDetails],
     ) -> UUID:
         """
         Store a run, PENDING.
@@ -49,14 +86,18 @@ class BacktestRecorder(Service):
             account: its book.
             starts_at, ends_at: first and last bar, aware.
             run_id: its id; made when None.
-            details: strategy_name, parameters (JSON), engine, engine_version, code_version, data_digest, seed, user.
+            details: what RunDetails lists.
 
         Returns:
-            The run's id.
+            The run's id. Starting the same run again changes nothing.
 
         Raises:
             RejectedRecordError: a value breaks a rule, or the account is no BACKTEST account or has a run.
+            KeyReusedError: the id is another run's.
         """
+        self.recorder.refuse_closed()
+        checks.refuse_unknown(details, known=RUN_KEYWORDS, of="start_run")
+        key = new_id() if run_id is None else checks.check_uuid("run_id", run_id)
         book = find_account(account)
         if book.environment != Environment.BACKTEST:
             raise RejectedRecordError("account", book.name, "a run's book is a BACKTEST account")
@@ -64,12 +105,18 @@ class BacktestRecorder(Service):
             BacktestRun, account=book.id, name=name, starts_at=starts_at, ends_at=ends_at, **details
         )
         runs = BacktestRun.objects.using(self.using)
-        run = BacktestRun(id=run_id or new_id(), **values)
-        with transaction.atomic(using=self.using, durable=True):
-            runs.bulk_create([run], ignore_conflicts=True)
-            if not runs.filter(id=run.id, account_id=book.id).exists():
-                raise RejectedRecordError("account", book.name, "another run has this account as its book")
-        return run.id
+        try:
+            with one_commit(self.using):
+                runs.bulk_create([BacktestRun(id=key, **values)], ignore_conflicts=True)
+        except IntegrityError as exc:
+            raise RejectedRecordError("user", details.get("user"), "refers to a row that is not stored") from exc
+        told = {name: value for name, value in values.items() if name not in MOVING}
+        stored = runs.filter(id=key).values(*told).first()
+        if stored is None:
+            raise RejectedRecordError("account", book.name, "another run has this account as its book")
+        if stored != told:
+            raise KeyReusedError("run_id", key, "a run with this id is already stored with other content")
+        return key
 
     def update_run_status(self, run: UUID, status: str, *, message: str | None = None) -> Receipt:
         """
@@ -79,32 +126,48 @@ class BacktestRecorder(Service):
             InvalidTransitionError: the run's status cannot be followed by this one.
             RejectedRecordError: a value breaks a rule, or the run is not stored.
         """
-        with transaction.atomic(using=self.using, durable=True):
+        self.recorder.refuse_closed()
+        with one_commit(self.using):
             return self._move(run, status, message)
 
-    def finish_run(self, run: UUID, **figures: Any) -> Receipt:
+    def finish_run(self, run: UUID, **figures: Unpack[RunFigures]) -> Receipt:
         """
         Store a run's figures and move it to COMPLETED, both or neither.
 
         Args:
-            figures: total_return, annualized_return, sharpe_ratio, sortino_ratio, max_drawdown, win_rate,
-                profit_factor (ratios, None where undefined), trade_count, avg_holding_period (days),
-                detailed_metrics (JSON).
+            figures: what RunFigures lists.
+
+        Returns:
+            STORED, or DUPLICATE when the run has these figures already.
 
         Raises:
+            KeyReusedError: the run has other figures.
             RejectedRecordError, InvalidTransitionError: as for `update_run_status`.
         """
-        with transaction.atomic(using=self.using, durable=True):
+        self.recorder.refuse_closed()
+        checks.refuse_unknown(figures, known=FIGURE_KEYWORDS, of="finish_run")
+        results = BacktestResult.objects.using(self.using)
+        with one_commit(self.using):
             receipt = self._move(run, BacktestStatus.COMPLETED, None)
-            if receipt.outcome is WriteOutcome.STORED:
-                account = BacktestRun.objects.using(self.using).values_list("account_id", flat=True).get(id=run)
-                values = checked_values(BacktestResult, account=account, backtest=run, **figures)
-                BacktestResult(**values).save(using=self.using, force_insert=True)
-        return receipt
+            account = BacktestRun.objects.using(self.using).values_list("account_id", flat=True).get(id=receipt.id)
+            values = checked_values(BacktestResult, account=account, backtest=receipt.id, **figures)
+            # The run is locked, so nobody else stores its figures now.
+            stored = results.filter(backtest=receipt.id).values(*values).first()
+            if stored == values:
+                return Receipt(receipt.id, WriteOutcome.DUPLICATE)
+            if stored is not None:
+                raise KeyReusedError("run", receipt.id, "this run is already finished with other figures")
+            BacktestResult(**values).save(using=self.using, force_insert=True)
+        return Receipt(receipt.id, WriteOutcome.STORED)
 
     def _move(self, run: UUID, status: str, message: str | None) -> Receipt:
         key = checks.check_uuid("run", run)
-        wanted = checked_values(BacktestRun, partial=True, status=status, status_message=message)
+        if status is None:
+            raise RejectedRecordError("status", None, "is required")
+        try:
+            wanted = checked_values(BacktestRun, partial=True, status=status, status_message=message)
+        except RejectedRecordError as exc:
+            raise exc.named({"status_message": "message"}) from exc
         row = BacktestRun.objects.using(self.using).select_for_update(no_key=True).filter(id=key).first()
         if row is None:
             raise RejectedRecordError("run", key, "is not stored")

@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from friren.accounts import AccountHandle, find_account
+from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import make_fact, spec_of
 from friren.persistence.reads import light_rows, newest_first
@@ -33,6 +34,9 @@ class RegimeDetails(TypedDict, total=False):
     vix_average: float | None
     volatility_score: float | None
     macro_score: float | None
+
+
+REGIME_KEYWORDS: Final = frozenset(RegimeDetails.__annotations__)
 
 
 class RegimeLogger(Service):
@@ -81,6 +85,7 @@ class RegimeLogger(Service):
             RejectedRecordError: a value breaks a rule; nothing was stored.
             KeyReusedError: the id is another observation's.
         """
+        checks.refuse_unknown(details, known=REGIME_KEYWORDS, of="log_regime_change")
         if details.get("detector") is None:
             details["detector"] = self.detector
         key = None if regime_id is None else checks.check_uuid("regime_id", regime_id)
@@ -92,7 +97,10 @@ class RegimeLogger(Service):
             timestamp=checks.check_time("timestamp", timestamp),
             **details,
         )
-        return self.recorder.record(fact)
+        try:
+            return self.recorder.record(fact)
+        except RejectedRecordError as exc:
+            raise exc.named({"id": "regime_id"}) from exc
 
     def get_regime_history(
         self,

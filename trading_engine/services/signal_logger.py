@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from friren.errors import InvalidTransitionError, RejectedRecordError
@@ -52,6 +52,11 @@ class SignalDetails(TypedDict, total=False):
     extra: dict[str, Any] | None
 
 
+SIGNAL_KEYWORDS: Final = frozenset(SignalDetails.__annotations__) | {"signal_type", "timestamp", "signal_id"}
+# What callers call this column.
+SIGNAL_PARAMETERS: Final = {"id": "signal_id"}
+
+
 class SignalLogger(AccountService):
     """Records the advice that strategies give to one account."""
 
@@ -79,9 +84,12 @@ class SignalLogger(AccountService):
             RejectedRecordError: a value breaks a rule; nothing was stored.
             KeyReusedError: the id is another signal's.
         """
-        return self.recorder.record(
-            self._signal_fact(signal_type=signal_type, timestamp=timestamp, signal_id=signal_id, **details)
-        )
+        checks.refuse_unknown(details, known=SIGNAL_KEYWORDS, of="log_signal")
+        fact = self._signal_fact(signal_type=signal_type, timestamp=timestamp, signal_id=signal_id, **details)
+        try:
+            return self.recorder.record(fact)
+        except RejectedRecordError as exc:
+            raise exc.named(SIGNAL_PARAMETERS) from exc
 
     def bulk_log(self, signals: Iterable[Mapping[str, Any]]) -> BulkReceipt:
         """
@@ -90,7 +98,8 @@ class SignalLogger(AccountService):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        return self.recorder.record_many([partial(self._bulk_fact, signal) for signal in signals])
+        makers = [partial(self._bulk_fact, signal) for signal in signals]
+        return self.recorder.record_many(makers, parameters=SIGNAL_PARAMETERS)
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
         """Note that the signal was looked at. Doing it again is a DUPLICATE. Errors as for `mark_executed`."""
@@ -164,6 +173,7 @@ class SignalLogger(AccountService):
 
     def _advance(self, signal: Any, moved: dict[str, Any], *, done: str) -> Receipt:
         """Move a signal's lifecycle columns once, by compare-and-set."""
+        self.recorder.refuse_closed()
         key = checks.check_uuid("signal", getattr(signal, "id", signal))
         signals = Signal.objects.using(self.using).filter(account=self.account.id, id=key)
         trade_id = moved.get("trade_id")
@@ -179,15 +189,18 @@ class SignalLogger(AccountService):
                 raise InvalidTransitionError("trade", trade_id, "another signal is marked with this trade")
             if row.processed_at is None and moved.get("processed"):
                 moved.setdefault("processed_at", moved.get("executed_at"))
-            signals.update(**moved)
+            try:
+                signals.update(**moved)
+            except IntegrityError as exc:
+                # Another writer marked another signal with it since the question above.
+                raise InvalidTransitionError("trade", trade_id, "another signal is marked with this trade") from exc
             before = {name: getattr(row, name) for name in moved}
             record_change(row, before=before, after=moved, account=self.account.id, using=self.using)
         return Receipt(key, WriteOutcome.STORED)
 
     def _bulk_fact(self, signal: Mapping[str, Any]) -> Fact:
-        if not isinstance(signal, Mapping):
-            raise RejectedRecordError("signal", signal, "a mapping of log_signal's keywords is wanted")
-        return self._signal_fact(**{"signal_type": None, "timestamp": None, **signal})
+        told = checks.check_record("signal", signal, known=SIGNAL_KEYWORDS, of="log_signal")
+        return self._signal_fact(**{"signal_type": None, "timestamp": None, **told})
 
     def _signal_fact(self, *, timestamp: Any, signal_id: Any = None, **details: Any) -> Fact:
         if details.get("kind") is None:

@@ -13,19 +13,30 @@ from django.utils import timezone
 
 from friren.core.ids import natural_id, new_id
 from friren.errors import RejectedRecordError
+from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
-from trading_engine.services.orders import OrderMethods
+from trading_engine.services.orders import EVENT_PARAMETERS, OrderMethods
 from trading_engine.symbols import symbol_key
-from trading_engine.trade_facts import TradeDetails, trade_fact
+from trading_engine.trade_facts import (
+    EXTERNAL_ID_LENGTH_MAX,
+    TRADE_KEYWORDS,
+    TRADE_PARAMETERS,
+    TradeDetails,
+    check_external_key,
+    trade_fact,
+)
 
 __all__ = ["TradeLogger"]
 
 # How a position opened by the one action is closed.
 CLOSING_ACTION: Final = {"buy": "sell", "short": "cover", "buy_yes": "sell_yes", "buy_no": "sell_no"}
+# Of a round trip, what is told of its entry alone.
+ENTRY_DETAILS: Final = ("order", "expected_price", "amount")
+REQUIRED: Final = ("action", "quantity", "price", "timestamp")
 
 
 class TradeLogger(OrderMethods):
@@ -64,12 +75,14 @@ class TradeLogger(OrderMethods):
             KeyReusedError: the id, or the venue and external id, is another fill's.
             PeriodClosedError: the account's books are closed for that time.
         """
-        return self.recorder.record(
-            trade_fact(
-                self.account, action=action, quantity=quantity, price=price, timestamp=timestamp, trade_id=trade_id,
-                **details,
-            )
+        fact = trade_fact(
+            self.account, action=action, quantity=quantity, price=price, timestamp=timestamp, trade_id=trade_id,
+            **details,
         )  # fmt: skip
+        try:
+            return self.recorder.record(fact)
+        except RejectedRecordError as exc:
+            raise exc.named(TRADE_PARAMETERS) from exc
 
     def log_round_trip(
         self,
@@ -90,7 +103,8 @@ class TradeLogger(OrderMethods):
         Args:
             action: of the entry: buy, short, buy_yes or buy_no.
             entry_…, exit_…: as `price`, `timestamp`, `commission` of `log_trade`.
-            details: as for `log_trade`; `exit_reason` and `source_pnl` go to the exit, the rest to both. Of an
+            details: as for `log_trade`. What was ordered, expected and staked (`order`, `expected_price`,
+                `amount`) goes to the entry, `exit_reason` and `source_pnl` to the exit, the rest to both. Of an
                 `external_id` the fills get it with `:entry` and `:exit` behind.
 
         Returns:
@@ -99,21 +113,28 @@ class TradeLogger(OrderMethods):
         opening = spec_of(Trade).fields["action"].check("action", action)
         if opening not in CLOSING_ACTION:
             raise RejectedRecordError("action", action, f"an entry is one of {', '.join(CLOSING_ACTION)}")
+        if details.get("commission") is not None:
+            raise RejectedRecordError("commission", details["commission"], "give entry_commission and exit_commission")
         external_id = details.pop("external_id", None)
+        check_external_key(details.get("venue"), external_id, length=EXTERNAL_ID_LENGTH_MAX - len(":entry"))
         if details.get("round_trip") is None:
             key = (self.account.id, details.get("venue") or "", external_id)
             details["round_trip"] = natural_id("round_trip", *key) if external_id else new_id()
+        at_entry = {name: details.pop(name, None) for name in ENTRY_DETAILS}  # type: ignore[misc]  # names of TradeDetails
         at_exit = {"exit_reason": details.pop("exit_reason", None), "source_pnl": details.pop("source_pnl", None)}
         entered = {"price": entry_price, "timestamp": entry_timestamp, "commission": entry_commission}
         left = {"price": exit_price, "timestamp": exit_timestamp, "commission": exit_commission}
         common = {**details, "quantity": quantity}
         facts = [
-            self._leg("entry", external_id, entered, {**common, "action": opening}),
+            self._leg("entry", external_id, entered, {**common, "action": opening, **at_entry}),
             self._leg("exit", external_id, left, {**common, "action": CLOSING_ACTION[opening], **at_exit}),
         ]
         if facts[1].values["executed_at"] < facts[0].values["executed_at"]:
             raise RejectedRecordError("exit_timestamp", exit_timestamp, "must not be before entry_timestamp")
-        entry, exit_ = self.recorder.record_all(facts)
+        try:
+            entry, exit_ = self.recorder.record_all(facts)
+        except RejectedRecordError as exc:
+            raise exc.named({"executed_at": "entry_timestamp"}) from exc
         return entry, exit_
 
     def bulk_log(self, trades: Iterable[Mapping[str, Any]]) -> BulkReceipt:
@@ -123,7 +144,8 @@ class TradeLogger(OrderMethods):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        return self.recorder.record_many([partial(self._trade_fact, trade) for trade in trades])
+        makers = [partial(self._trade_fact, "trade", trade) for trade in trades]
+        return self.recorder.record_many(makers, parameters=TRADE_PARAMETERS)
 
     def update_trade_status(
         self, trade: Any, status: str, *, timestamp: dt.datetime | None = None, reason: str | None = None
@@ -144,6 +166,7 @@ class TradeLogger(OrderMethods):
 
     def bust_trade(self, trade: Any, *, reason: str, timestamp: dt.datetime | None = None) -> Receipt:
         """Declare that a trade never happened. It stays stored, and leaves the books. Errors as above."""
+        checks.check_text("reason", reason, blank=False)
         return self.update_trade_status(trade, TradeStatus.BUSTED, timestamp=timestamp, reason=reason)
 
     def correct_trade(self, trade: Any, *, reason: str, corrected: Mapping[str, Any]) -> tuple[Receipt, Receipt]:
@@ -157,9 +180,13 @@ class TradeLogger(OrderMethods):
         Returns:
             The receipts of the bust and of the new trade. Errors as for `bust_trade` and `log_trade`.
         """
+        checks.check_text("reason", reason, blank=False)
         bust = self._status_fact(trade, TradeStatus.BUSTED, None, reason)
-        right = self._trade_fact(corrected, corrects=bust.values["trade"])
-        busted, stored = self.recorder.record_all([bust, right])
+        right = self._trade_fact("corrected", corrected, corrects=bust.values["trade"])
+        try:
+            busted, stored = self.recorder.record_all([bust, right])
+        except RejectedRecordError as exc:
+            raise exc.named({**TRADE_PARAMETERS, "corrects": "trade"}) from exc
         return busted, stored
 
     def get_trade_history(
@@ -203,22 +230,18 @@ class TradeLogger(OrderMethods):
         try:
             return trade_fact(self.account, **{**common, **own, "external_id": key})
         except RejectedRecordError as exc:
-            if exc.field not in own:
-                raise
-            raise type(exc)(f"{name}_{exc.field}", exc.value, exc.rule) from exc
+            raise exc.named({parameter: f"{name}_{parameter}" for parameter in own}) from exc
 
-    def _trade_fact(self, trade: Mapping[str, Any], **more: Any) -> Fact:
-        if not isinstance(trade, Mapping):
-            raise RejectedRecordError("trade", trade, "a mapping of log_trade's keywords is wanted")
-        return trade_fact(self.account, **{**_required(trade), **trade, **more})
+    def _trade_fact(self, field: str, trade: Mapping[str, Any], **more: Any) -> Fact:
+        told = checks.check_record(field, trade, known=TRADE_KEYWORDS, of="log_trade")
+        # What lacks is given as None, so that its absence is a refusal and no TypeError.
+        return trade_fact(self.account, **{**dict.fromkeys(REQUIRED), **told, **more})
 
     def _status_fact(self, trade: Any, status: str, timestamp: dt.datetime | None, reason: str | None) -> Fact:
         at = timezone.now() if timestamp is None else timestamp
-        return make_fact(
-            TradeStatusEvent, account=self.account.id, trade=trade, to_status=status, occurred_at=at, reason=reason
-        )
-
-
-def _required(trade: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the keywords that a mapping lacks as None, so that their absence is a refusal and no TypeError."""
-    return {name: None for name in ("action", "quantity", "price", "timestamp") if name not in trade}
+        try:
+            return make_fact(
+                TradeStatusEvent, account=self.account.id, trade=trade, to_status=status, occurred_at=at, reason=reason
+            )
+        except RejectedRecordError as exc:
+            raise exc.named(EVENT_PARAMETERS) from exc

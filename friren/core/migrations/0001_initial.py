@@ -56,9 +56,13 @@ BEGIN
         partition, parent, first::text || ' 00:00:00+00', (first + interval '1 month')::date::text || ' 00:00:00+00'
     );
     RETURN true;
-EXCEPTION WHEN check_violation THEN
-    -- Rows of this month already lie in the default partition.
-    RETURN false;
+EXCEPTION
+    WHEN check_violation THEN
+        -- Rows of this month already lie in the default partition.
+        RETURN false;
+    WHEN duplicate_table THEN
+        -- Another session made it while this one waited for the lock, which lets a remembered "not there" stand.
+        RETURN false;
 END
 $$;
 REVOKE ALL ON FUNCTION friren_create_month(text, date) FROM PUBLIC;

@@ -77,8 +77,9 @@ def read_csv(
     form = date_format_of(date_format) if date_format else None
     wanted = canonical_timeframe(timeframe) if timeframe else None
     layout = _find_layout(path, symbol or "")
-    survey, tickers = Survey(form), set[str]()
+    survey, tickers, lines = Survey(form), set[str](), 0
     for line, cells in _data_rows(layout):
+        lines += 1
         if isinstance(cells, list):
             survey.add(line, layout.columns.stamp_of(cells))
             if layout.columns.ticker is not None and len(tickers) < 2:
@@ -92,7 +93,7 @@ def read_csv(
     if not name and not tickers:
         raise UnreadableFileError(path, "the file name begins with no ticker; give --symbol")
     reading = _Reading(name, zone, form, settled, source)
-    return ParsedFile(path, name, settled, source, rows=lambda: _parse(layout, reading))
+    return ParsedFile(path, name, settled, source, lines, rows=lambda: _parse(layout, reading))
 
 
 def _open(path: Path) -> IO[str]:

@@ -94,8 +94,9 @@ def read_lean(
     zone = zone_of(timezone) if timezone else None
     entry = _find_entry(path)
     wanted = canonical_timeframe(timeframe) if timeframe else entry.timeframe
-    survey, whole = Survey(DateFormat("YMD")), True
+    survey, whole, lines = Survey(DateFormat("YMD")), True, 0
     for line, cells in _data_rows(entry):
+        lines += 1
         if isinstance(cells, list):
             survey.add(line, cells[0] if entry.day is None else f"{entry.day:%Y%m%d}")
             whole = whole and not any("." in cell for cell in cells[1:])
@@ -108,7 +109,7 @@ def read_lean(
         timeframe=settled,
         source=source,
     )
-    return ParsedFile(path, reading.symbol, settled, source, rows=lambda: _parse(entry, reading))
+    return ParsedFile(path, reading.symbol, settled, source, lines, rows=lambda: _parse(entry, reading))
 
 
 def _market_of_folder(path: Path) -> LeanMarket | None:

@@ -75,6 +75,7 @@ class ParsedFile:
     Attributes:
         symbol: ticker of the bars ("" when the file has a column of tickers).
         timeframe: given, or inferred from the spacing of the stamps.
+        lines: how many lines follow the header.
         issues: filled by `bars()`.
     """
 
@@ -82,6 +83,7 @@ class ParsedFile:
     symbol: str
     timeframe: str
     source: str
+    lines: int
     rows: Callable[[], Iterator[ParsedRow | Issue]]
     issues: list[Issue] = field(default_factory=list)
 

@@ -15,6 +15,7 @@ __all__ = ["Command"]
 
 
 class Command(BaseFrirenCommand):
+    time_limits = True  # a probe has to end
     help = "Check connectivity, migrations and what else is registered; exit code 1 when something is wrong."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,0 +1,111 @@
+"""
+What stands below a row's own fields: the rows that belong to it, a few at a time, with a link to all.
+
+Upper floors register panels for models of lower ones: the page of a trade shows its position without knowing of books.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from django.db import models
+from django.utils.text import capfirst
+
+from friren.operations.admin.columns import Column, change_link, changelist_link, column, is_followed
+
+__all__ = ["Panel", "panels_of", "register_panel", "related"]
+
+ROWS_SHOWN: Final = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Panel:
+    """
+    A table below the fields.
+
+    Attributes:
+        headings: may be empty, for a table of names and values.
+        rows: cells, text or safe HTML.
+        more: a link to all of it, "" where this is all.
+    """
+
+    title: str
+    rows: Sequence[Sequence[Any]]
+    headings: Sequence[str] = ()
+    more: Any = ""
+    note: str = ""
+
+
+Builder = Callable[[Any], Panel | None]
+
+_builders: dict[type[models.Model], list[tuple[int, Builder]]] = {}
+
+
+def register_panel(model: type[models.Model], *builders: Builder, place: int = 50) -> None:
+    """
+    Show what `builders` return for a row on the pages of `model`; None is left out.
+
+    Args:
+        place: among the panels of the page, small first; then in the order of registration.
+    """
+    placed = _builders.setdefault(model, [])
+    placed.extend((place, build) for build in builders)
+    placed.sort(key=operator.itemgetter(0))
+
+
+def panels_of(row: models.Model) -> list[Panel]:
+    """Return the panels of a row, in their order."""
+    return [panel for _place, build in _builders.get(type(row), ()) if (panel := build(row)) is not None]
+
+
+def related(
+    model: type[models.Model],
+    by: str,
+    *columns: str | Column,
+    order: Sequence[str],
+    title: str | None = None,
+    key: str = "pk",
+    **fixed: Any,
+) -> Builder:
+    """
+    Return a builder of the panel with the rows of `model` that refer to a row.
+
+    Args:
+        by: the field they refer to it by, which has an index.
+        columns: fields or columns; the first one links to the row's own page.
+        order: of the rows, an order that the index serves.
+        key: attribute of the row that `by` holds.
+        fixed: further conditions of the rows, as of a filter.
+    """
+    heading = title or str(capfirst(model._meta.verbose_name_plural))
+    taken = [column(model, one) if isinstance(one, str) else one for one in columns]
+    followed = [one for one in columns if isinstance(one, str) and is_followed(model._meta.get_field(one))]
+
+    def build(row: Any) -> Panel | None:
+        value = getattr(row, key)
+        if value is None:
+            return None
+        rows = model._default_manager.filter(**{by: value}, **fixed).select_related(*followed).order_by(*order)
+        found = list(rows[: ROWS_SHOWN + 1])
+        if not found:
+            return None
+        return Panel(
+            title=heading,
+            headings=[one.short_description for one in taken],
+            rows=[
+                [change_link(one, _text(taken[0](one))), *(_text(cell(one)) for cell in taken[1:])]
+                for one in found[:ROWS_SHOWN]
+            ],
+            more=changelist_link(model, "All of them", **{by: value}, **fixed) if len(found) > ROWS_SHOWN else "",
+        )
+
+    return build
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return "–"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value

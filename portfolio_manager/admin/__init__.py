@@ -1,0 +1,5 @@
+"""The portfolio floor's tables in the admin, and what it adds to the pages of the floors below."""
+
+from portfolio_manager.admin import books, facts, overview
+
+__all__ = ["books", "facts", "overview"]

@@ -1,0 +1,296 @@
+"""Run strategies over past bars through the trading cycle, in an account of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import DatabaseError
+
+import friren
+from friren.accounts import AccountHandle, open_account
+from friren.core.choices import Environment
+from friren.core.ids import new_id
+from friren.core.numbers import plain
+from friren.errors import FrirenError, RejectedRecordError
+from portfolio_manager.accounting import Instrument, InstrumentType
+from portfolio_manager.analytics import performance
+from portfolio_manager.orchestrator import CycleSettings, TradingCycle
+from portfolio_manager.risk_gate import RiskGate
+from portfolio_manager.run_report import RunReport
+from portfolio_manager.stored_equity import stored_equity
+from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
+from trading_engine.data.bars import Bar
+from trading_engine.models import Symbol
+from trading_engine.regime import RegimeDetector, TrendVolatilityDetector, VixCloses
+from trading_engine.services import BacktestRecorder
+from trading_engine.strategies import Strategy, create_strategy
+
+__all__ = ["BacktestPlan", "run_backtest"]
+
+log = logging.getLogger(__name__)
+
+STARTING_CASH: Final = Decimal(100_000)
+COMMISSION: Final = Decimal(1)
+SIMULATED: Final = "SIMULATED"
+ACCOUNT_NAME_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestPlan:
+    """
+    What to run.
+
+    Attributes:
+        series: bars of one timeframe by symbol, each oldest first; at least one bar.
+        strategies: registered names; every strategy trades every symbol.
+        label: stands for the strategies in the account's name; their names when "".
+        account: name of the book; `<strategy>-<symbols>-<run id>` when "". It must be new.
+        vix: closes for the regime detector.
+        starting_cash: in the currency of the symbols.
+        commission: per fill.
+        venue: where orders go; fills at the next open when None.
+    """
+
+    series: Mapping[str, Sequence[Bar]]
+    strategies: Sequence[str]
+    label: str = ""
+    account: str = ""
+    vix: VixCloses | None = None
+    starting_cash: Decimal = STARTING_CASH
+    commission: Decimal = COMMISSION
+    venue: Venue | None = None
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is traded, sorted."""
+        return tuple(sorted(self.series))
+
+    @property
+    def period(self) -> tuple[dt.datetime, dt.datetime]:
+        """The first and the last bar."""
+        return (
+            min(bars[0].timestamp for bars in self.series.values()),
+            max(bars[-1].timestamp for bars in self.series.values()),
+        )
+
+
+def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None = None) -> RunReport:
+    """
+    Run a plan and store everything: run, signals, orders, trades, regimes, daily risk, result.
+
+    The same bars give the same figures; nothing in a run is random.
+
+    Args:
+        progress: called with the number of bars just done.
+
+    Raises:
+        RejectedRecordError: there are no bars, a strategy is unknown, the account is taken, or symbols are
+            quoted in different currencies.
+        FrirenError, DatabaseError: what went wrong while it ran; the run is then stored as FAILED.
+    """
+    began = time.perf_counter()
+    strategies = _strategies(plan)
+    instruments = _instruments(plan.symbols)
+    run_id = new_id()
+    account = open_account(
+        plan.account or _account_name(plan, run_id),
+        environment=Environment.BACKTEST,
+        starting_cash=plan.starting_cash,
+        base_currency=_currency(instruments),
+    )
+    with BacktestRecorder() as runs:
+        _start(runs, plan, run_id, account, strategies)
+        try:
+            cycle, counts = _trade(plan, account, strategies, instruments, progress)
+            report = _report(plan, run_id, account, cycle, counts, seconds=time.perf_counter() - began)
+            _check_books(account, report, cycle)
+            runs.finish_run(run_id, **_figures(report))
+        except BaseException as exc:
+            # Whatever ended it, Ctrl-C included: a run must not look as if it were still going.
+            _fail(runs, run_id, exc)
+            raise
+    return report
+
+
+def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
+    try:
+        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}")
+    except (FrirenError, DatabaseError):
+        # The reason is what the caller has to hear, not that it could not be stored either.
+        log.exception("the run %s could not be marked as failed", run_id)
+
+
+def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
+    if not plan.strategies or len(set(plan.strategies)) != len(plan.strategies):
+        raise RejectedRecordError("strategies", list(plan.strategies), "at least one, each once")
+    made = {symbol: [create_strategy(name) for name in plan.strategies] for symbol in plan.symbols}
+    if not made or not all(plan.series.values()):
+        raise RejectedRecordError("series", list(plan.symbols), "at least one bar of every symbol")
+    return made
+
+
+def _instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
+    known = {
+        ticker: (currency, multiplier)
+        for ticker, currency, multiplier in Symbol.objects.filter(ticker__in=symbols, venue="").values_list(
+            "ticker", "currency", "multiplier"
+        )
+    }
+    return {
+        symbol: Instrument(type=InstrumentType.EQUITY, key=symbol, currency=currency, multiplier=multiplier)
+        for symbol in symbols
+        for currency, multiplier in [known.get(symbol, ("USD", Decimal(1)))]
+    }
+
+
+def _currency(instruments: Mapping[str, Instrument]) -> str:
+    currencies = sorted({instrument.currency for instrument in instruments.values()})
+    if len(currencies) > 1:
+        # Rates are not invented: a book in one currency cannot say what it is worth in another.
+        raise RejectedRecordError("symbols", sorted(instruments), f"quoted in one currency, not {currencies}")
+    return currencies[0]
+
+
+def _account_name(plan: BacktestPlan, run_id: UUID) -> str:
+    what = f"{plan.label or '+'.join(plan.strategies)}-{'+'.join(plan.symbols)}"
+    # Many symbols do not fit into a name; the parameters of the run have them all.
+    return f"{what[: ACCOUNT_NAME_MAX - len(str(run_id)) - 1]}-{run_id}"
+
+
+def _start(
+    runs: BacktestRecorder,
+    plan: BacktestPlan,
+    run_id: UUID,
+    account: AccountHandle,
+    strategies: Mapping[str, Sequence[Strategy]],
+) -> None:
+    starts_at, ends_at = plan.period
+    runs.start_run(
+        account,
+        run_id=run_id,
+        name=account.name,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        strategy_name="+".join(plan.strategies),
+        parameters={
+            "strategies": {each.name: dict(each.parameters) for each in strategies[plan.symbols[0]]},
+            "symbols": list(plan.symbols),
+            "starting_cash": plain(plan.starting_cash),
+            "commission": plain(plan.commission),
+            "regime_detector": TrendVolatilityDetector.name,
+            "vix": plan.vix is not None,
+        },
+        engine="reference",
+        engine_version=friren.__version__,
+        code_version=friren.__version__,
+        data_digest=_digest(plan.series),
+    )
+    runs.update_run_status(run_id, "RUNNING")
+
+
+def _digest(series: Mapping[str, Sequence[Bar]]) -> str:
+    """Return what tells one set of bars from another: the SHA-256 over their times and prices."""
+    digest = hashlib.sha256()
+    for symbol in sorted(series):
+        for bar in series[symbol]:
+            prices = ",".join(plain(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
+            digest.update(f"{symbol},{bar.timestamp.isoformat()},{bar.timeframe},{prices}\n".encode())
+    return digest.hexdigest()
+
+
+def _trade(
+    plan: BacktestPlan,
+    account: AccountHandle,
+    strategies: Mapping[str, Sequence[Strategy]],
+    instruments: Mapping[str, Instrument],
+    progress: Callable[[int], None] | None,
+) -> tuple[TradingCycle, LoopCounts]:
+    detectors: dict[str, RegimeDetector] = {symbol: TrendVolatilityDetector(vix=plan.vix) for symbol in plan.symbols}
+    settings = CycleSettings(
+        gate=RiskGate(slots=len(plan.strategies) * len(plan.symbols), commission=plan.commission),
+        starting_cash=plan.starting_cash,
+        venue=SIMULATED,
+        detectors={symbol: detector.name for symbol, detector in detectors.items()},
+        instruments=instruments,
+    )
+    cycle = TradingCycle(account=account, settings=settings)
+    loop = EventLoop(
+        strategies=strategies,
+        venue=plan.venue or NextOpenVenue(commission=plan.commission),
+        sink=cycle,
+        detectors=detectors,
+        progress=progress,
+    )
+    counts = loop.run(plan.series)
+    cycle.finish()
+    return cycle, counts
+
+
+def _report(
+    plan: BacktestPlan,
+    run_id: UUID,
+    account: AccountHandle,
+    cycle: TradingCycle,
+    counts: LoopCounts,
+    *,
+    seconds: float,
+) -> RunReport:
+    starts_at, ends_at = plan.period
+    trips = cycle.book.round_trips()
+    return RunReport(
+        run_id=run_id,
+        account=account.name,
+        strategies=tuple(plan.strategies),
+        symbols=plan.symbols,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        currency=account.base_currency,
+        bars=counts.bars,
+        signals=counts.signals,
+        orders=cycle.orders,
+        trades=cycle.trades,
+        regimes=counts.regimes,
+        risk_days=cycle.risk_days,
+        starting_cash=plan.starting_cash,
+        final_equity=cycle.book.equity(),
+        equity=cycle.equity,
+        trips=trips,
+        refusals=dict(cycle.refusals),
+        performance=performance([plan.starting_cash, *(value for _, value in cycle.equity)], trips),
+        seconds=seconds,
+    )
+
+
+def _figures(report: RunReport) -> dict[str, Any]:
+    """Return the columns of BacktestResult; what has no column goes to detailed_metrics."""
+    figures = asdict(report.performance)
+    details = {name: figures.pop(name) for name in ("volatility", "value_at_risk")}
+    holding = figures.pop("avg_holding_days")
+    return {
+        **figures,
+        "avg_holding_period": holding,
+        "detailed_metrics": {
+            **details,
+            **{name: getattr(report, name) for name in ("bars", "signals", "orders", "trades", "regimes", "risk_days")},
+            "final_equity": plain(report.final_equity),
+            "refusals": dict(report.refusals),
+        },
+    }
+
+
+def _check_books(account: AccountHandle, report: RunReport, cycle: TradingCycle) -> None:
+    """The stored books must be worth what the cycle traded on, to the last digit."""
+    stored = stored_equity(account, cycle.closes)
+    if stored != report.final_equity:
+        raise FrirenError(
+            f"the stored books of {account.name} are worth {plain(stored)}, those that were traded on"
+            f" {plain(report.final_equity)}; `rebuild_positions --check --account` names the difference"
+        )

@@ -1,0 +1,96 @@
+"""The SQL of the books, run prepared on Django's own connection. See docs/decisions for why not through the ORM."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connections, models
+
+from friren.core.models import Account
+from portfolio_manager.models import (
+    AccountState,
+    CashMovement,
+    CorporateAction,
+    LedgerEntry,
+    MarketResolution,
+    Position,
+    PositionFill,
+)
+from trading_engine.models import Symbol, Trade, TradeStatusEvent
+
+__all__ = ["Row", "execute", "query", "sql", "upsert"]
+
+Row = tuple[Any, ...]
+
+
+@functools.cache
+def sql(text: str) -> str:
+    """Return SQL in which {Model} stands for the model's table."""
+    named: tuple[type[models.Model], ...] = (
+        Account,
+        AccountState,
+        CashMovement,
+        CorporateAction,
+        LedgerEntry,
+        MarketResolution,
+        Position,
+        PositionFill,
+        Symbol,
+        Trade,
+        TradeStatusEvent,
+    )
+    return text.format(**{model.__name__: f'"{model._meta.db_table}"' for model in named})
+
+
+def query(using: str, text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[Row]:
+    """Return the rows of a query, see `sql`."""
+    with connections[using].wrap_database_errors, _cursor(using) as cursor:
+        cursor.execute(sql(text), parameters)
+        return cursor.fetchall()
+
+
+def execute(using: str, text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Run a statement that returns nothing, see `sql`."""
+    with connections[using].wrap_database_errors, _cursor(using) as cursor:
+        cursor.execute(sql(text), parameters)
+
+
+def upsert(using: str, model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """
+    Write rows by id, over those that are there.
+
+    Args:
+        using: alias of the database.
+        model: their table.
+        columns: of the rows, `id` first.
+        rows: in an order in which each may be written after the ones before it.
+    """
+    if not rows:
+        return
+    with connections[using].wrap_database_errors, _cursor(using) as cursor:
+        text = _upsert_sql(model, tuple(columns))
+        if len(rows) == 1:
+            cursor.execute(text, rows[0])
+        else:
+            cursor.executemany(text, rows)
+
+
+def _cursor(using: str) -> psycopg.Cursor[Row]:
+    """Return a cursor that binds on the server, so that a statement is parsed and planned once per connection."""
+    connection = connections[using]
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+@functools.cache
+def _upsert_sql(model: type[models.Model], columns: tuple[str, ...]) -> str:
+    times = [field.column for field in model._meta.concrete_fields if field.column in {"created_at", "updated_at"}]
+    names = ", ".join(f'"{column}"' for column in (*columns, *times))
+    marks = ", ".join([*(["%s"] * len(columns)), *(["statement_timestamp()"] * len(times))])
+    kept = {columns[0], "created_at"}
+    moved = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in (*columns, *times) if column not in kept)
+    # Names come from the models, never from a caller.
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {moved}'

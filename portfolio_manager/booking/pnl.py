@@ -1,0 +1,103 @@
+"""Profit and loss out of the stored books, by the keys of the trade that opened each position."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from friren.core.numbers import CONTEXT
+from friren.errors import RejectedRecordError
+from portfolio_manager.booking.database import query
+
+__all__ = ["PNL_KEYS", "Pnl", "read_pnl"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pnl:
+    """
+    Profit and loss in one currency.
+
+    Attributes:
+        realized: of what was closed, before commission.
+        unrealized: of what is open, at the last marks; 0 for a period that ended.
+        commission: paid on the fills, in the same currency; a rebate is negative.
+        unmarked: how many open positions have no mark, so that their profit is not known.
+        other_currencies: the same in other currencies; nothing is converted.
+    """
+
+    currency: str
+    realized: Decimal
+    unrealized: Decimal
+    commission: Decimal
+    unmarked: int = 0
+    other_currencies: tuple[Pnl, ...] = ()
+
+    @property
+    def total(self) -> Decimal:
+        """Realised and unrealised."""
+        return CONTEXT.add(self.realized, self.unrealized)
+
+    @property
+    def net(self) -> Decimal:
+        """The total less commission."""
+        return CONTEXT.subtract(self.total, self.commission)
+
+
+# Of the opening trade; a market is named by its id.
+PNL_KEYS: Final = {
+    None: "''",
+    "symbol": "coalesce(y.ticker, p.market_id)",
+    "strategy": "p.strategy_used",
+    "regime": "p.regime_at_entry",
+    "model": "t.model_id",
+}
+
+_PNL: Final = """
+    SELECT key, currency, sum(realized), sum(unrealized), sum(commission), sum(unmarked) FROM (
+        SELECT {key} AS key, coalesce(y.currency, a.base_currency) AS currency, sum(f.realized_pnl) AS realized,
+               0 AS unrealized, sum(f.commission) AS commission, 0 AS unmarked
+        FROM {{PositionFill}} f JOIN {{Position}} p ON p.id = f.position_id JOIN {{Trade}} t ON t.id = p.trade_id
+        JOIN {{Account}} a ON a.id = p.account_id LEFT JOIN {{Symbol}} y ON y.id = p.symbol_id
+        WHERE p.account_id = %(account)s AND (%(start)s::timestamptz IS NULL OR f.executed_at >= %(start)s)
+          AND (%(end)s::timestamptz IS NULL OR f.executed_at < %(end)s)
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT {key}, coalesce(y.currency, a.base_currency), 0, coalesce(sum(p.unrealized_pnl), 0), 0,
+               count(*) FILTER (WHERE p.unrealized_pnl IS NULL)
+        FROM {{Position}} p JOIN {{Trade}} t ON t.id = p.trade_id
+        JOIN {{Account}} a ON a.id = p.account_id LEFT JOIN {{Symbol}} y ON y.id = p.symbol_id
+        WHERE p.account_id = %(account)s AND p.status = 'open' AND %(end)s::timestamptz IS NULL
+        GROUP BY 1, 2
+    ) parts GROUP BY key, currency ORDER BY key, currency
+"""
+
+
+def read_pnl(
+    account: UUID, *, start: dt.datetime | None, end: dt.datetime | None, by: str | None, using: str
+) -> list[tuple[str, Pnl]]:
+    """
+    Return (key, profit and loss) per key and currency, in their order.
+
+    Raises:
+        RejectedRecordError: `by` is no key.
+    """
+    if by not in PNL_KEYS:
+        raise RejectedRecordError("by", by, f"must be None or one of {', '.join(filter(None, PNL_KEYS))}")
+    parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
+    rows = query(using, _PNL.format(key=PNL_KEYS[by]), parameters)
+    return [
+        (
+            key,
+            Pnl(
+                currency=currency,
+                realized=realized,
+                unrealized=unrealized,
+                commission=commission,
+                unmarked=int(unmarked),
+            ),
+        )
+        for key, currency, realized, unrealized, commission, unmarked in rows
+    ]

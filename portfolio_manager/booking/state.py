@@ -1,0 +1,216 @@
+"""The lock of an account's books, and what is not yet booked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from friren.core.models import Account
+from friren.errors import RejectedRecordError
+from portfolio_manager.booking.database import query, sql
+from portfolio_manager.models import AccountState
+
+__all__ = ["EARLIEST", "Group", "Locked", "Moment", "Pending", "find_pending", "has_pending_sql", "last_seq", "lock"]
+
+# A place in the order of facts: the time, then the id.
+Moment = tuple[dt.datetime, UUID]
+EARLIEST: Final[Moment] = (dt.datetime.min.replace(tzinfo=dt.UTC), UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Facts that are folded together: those of one instrument (a symbol's id or a market's) and one strategy."""
+
+    instrument_type: str
+    symbol: int | None
+    market: str | None
+    strategy: str
+
+
+@dataclass(slots=True)
+class Locked:
+    """
+    An account's books while they are locked: their rules, and where they stood.
+
+    Attributes:
+        seen_seq: the last number given to a fact before this transaction had an id of its own.
+    """
+
+    account: UUID
+    using: str
+    cost_basis: str
+    position_mode: str
+    base_currency: str
+    closed_until: dt.datetime | None
+    balance: Decimal
+    balances: dict[str, str]
+    total_invested: Decimal
+    total_profit_loss: Decimal
+    trade_count: int
+    booked_seq: int
+    horizon_seq: int
+    horizon_xid: int
+    seen_seq: int
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """What the fold must know of the account."""
+        return {
+            "cost_basis": self.cost_basis,
+            "position_mode": self.position_mode,
+            "base_currency": self.base_currency,
+        }
+
+    def advance(self, *, oldest_running: int, own: int) -> None:
+        """
+        Take every fact up to `horizon_seq` as seen, once all transactions that could hold such a number have ended.
+
+        They are those older than `horizon_xid`. Then this transaction's own id, and the number that was
+        the last before it had that id, are the next horizon.
+        """
+        if oldest_running >= self.horizon_xid:
+            self.booked_seq = max(self.booked_seq, self.horizon_seq)
+            self.horizon_seq, self.horizon_xid = self.seen_seq, own
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """
+    Something that the books do not hold yet.
+
+    Attributes:
+        kind: trade, bust, cash, action or resolution.
+        id: of the fact; of a bust, the trade's.
+        moment: where it stands in the order of facts.
+        group: of a trade or bust; of an action or resolution, its instrument without a strategy.
+    """
+
+    kind: str
+    id: UUID
+    moment: Moment
+    group: Group
+
+
+# FOR NO KEY UPDATE: a plain FOR UPDATE deadlocks with the key-share locks of foreign keys.
+_LOCK: Final = """
+    SELECT a.cost_basis, a.position_mode, a.base_currency, a.closed_until, s.balance, s.balances, s.total_invested,
+           s.total_profit_loss, s.trade_count, s.booked_seq, s.horizon_seq, s.horizon_xid
+    FROM {AccountState} s JOIN {Account} a ON a.id = s.account_id
+    WHERE s.account_id = %s FOR NO KEY UPDATE OF s
+"""
+
+
+def last_seq(using: str) -> int:
+    """
+    Return the last number given to a fact. To be asked before a booking transaction writes or locks anything.
+
+    Whoever holds a number up to this one has an older transaction id than the booking will get, because
+    facts take their transaction id before their number. `Locked.advance` rests on it.
+    """
+    (row,) = query(using, "SELECT last_value FROM friren_recorded_seq", ())
+    return int(row[0])
+
+
+def lock(account: UUID, *, seen_seq: int, using: str) -> Locked:
+    """
+    Lock the books of an account until the transaction ends, making their row the first time.
+
+    Args:
+        account: its id.
+        seen_seq: what `last_seq` said at the start of this transaction.
+        using: alias of the database.
+
+    Raises:
+        RejectedRecordError: there is no such account.
+    """
+    rows = query(using, _LOCK, (account,))
+    if not rows:
+        if not Account.objects.using(using).filter(id=account).exists():
+            raise RejectedRecordError("account", account, "an account that was opened")
+        AccountState.objects.using(using).bulk_create([AccountState(account_id=account)], ignore_conflicts=True)
+        rows = query(using, _LOCK, (account,))
+    row = rows[0]
+    return Locked(
+        account=account,
+        using=using,
+        cost_basis=row[0],
+        position_mode=row[1],
+        base_currency=row[2],
+        closed_until=row[3],
+        balance=row[4],
+        balances=json.loads(row[5]),  # Django leaves jsonb of a raw query as text
+        total_invested=row[6],
+        total_profit_loss=row[7],
+        trade_count=row[8],
+        booked_seq=row[9],
+        horizon_seq=row[10],
+        horizon_xid=row[11],
+        seen_seq=seen_seq,
+    )
+
+
+# An action or resolution concerns the books only where a position was held: there it leaves a row.
+_PENDING: Final = """
+    SELECT 'trade' AS kind, t.id, t.executed_at AS moment, t.instrument_type, t.symbol_id, t.market_id, t.strategy_used
+    FROM {Trade} t
+    WHERE t.account_id = %(account)s AND t.recorded_seq > %(booked)s AND t.status <> 'busted'
+      AND NOT EXISTS (SELECT FROM {PositionFill} f WHERE f.trade_id = t.id)
+    UNION ALL
+    SELECT 'bust', t.id, t.executed_at, t.instrument_type, t.symbol_id, t.market_id, t.strategy_used
+    FROM {TradeStatusEvent} e JOIN {Trade} t ON t.id = e.trade_id
+    WHERE e.account_id = %(account)s AND e.recorded_seq > %(booked)s AND e.to_status = 'busted'
+      AND EXISTS (SELECT FROM {PositionFill} f WHERE f.trade_id = t.id)
+    UNION ALL
+    SELECT 'cash', c.id, c.occurred_at, '', c.symbol_id, NULL, ''
+    FROM {CashMovement} c
+    WHERE c.account_id = %(account)s AND c.recorded_seq > %(booked)s
+      AND NOT EXISTS (SELECT FROM {LedgerEntry} l WHERE l.cash_movement_id = c.id)
+    UNION ALL
+    SELECT 'action', a.id, a.effective_at, '', a.symbol_id, NULL, ''
+    FROM {CorporateAction} a
+    WHERE a.account_id = %(account)s AND a.recorded_seq > %(booked)s
+      AND NOT EXISTS (SELECT FROM {PositionFill} f WHERE f.corporate_action_id = a.id)
+      AND NOT EXISTS (SELECT FROM {LedgerEntry} l WHERE l.corporate_action_id = a.id)
+      AND EXISTS (SELECT FROM {Position} p WHERE p.account_id = a.account_id AND p.symbol_id = a.symbol_id
+                  AND (a.kind = 'SPLIT' OR p.instrument_type = 'EQUITY')
+                  AND p.opened_at <= a.effective_at AND (p.closed_at IS NULL OR p.closed_at >= a.effective_at))
+    UNION ALL
+    SELECT 'resolution', r.id, r.resolved_at, '', NULL, r.market_id, ''
+    FROM {MarketResolution} r
+    WHERE r.account_id = %(account)s AND r.recorded_seq > %(booked)s
+      AND NOT EXISTS (SELECT FROM {PositionFill} f WHERE f.resolution_id = r.id)
+      AND EXISTS (SELECT FROM {Position} p WHERE p.account_id = r.account_id AND p.market_id = r.market_id
+                  AND p.opened_at <= r.resolved_at AND (p.closed_at IS NULL OR p.closed_at >= r.resolved_at))
+"""
+
+# The snapshot of this very statement decides which facts it can have seen.
+_PENDING_WITH_XIDS: Final = (
+    "SELECT seen.oldest, seen.own, found.* "
+    "FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, "
+    "pg_current_xact_id()::text::bigint AS own) seen LEFT JOIN (" + _PENDING + ") found ON true"
+)
+
+
+def find_pending(books: Locked) -> list[Pending]:
+    """
+    Return what the locked books do not hold yet, and move their `booked_seq` up to what is sure to be among it.
+
+    Books must be saved after everything returned here was booked.
+    """
+    rows = query(books.using, _PENDING_WITH_XIDS, {"account": books.account, "booked": books.booked_seq})
+    oldest_running, own = rows[0][:2]
+    books.advance(oldest_running=oldest_running, own=own)
+    return [
+        Pending(kind, fact, (moment, fact), Group(instrument_type, symbol, market, strategy))
+        for _, _, kind, fact, moment, instrument_type, symbol, market, strategy in rows
+        if kind is not None
+    ]
+
+
+def has_pending_sql() -> str:
+    """Return the SQL of a truth value: is anything of %(account)s above %(booked)s not booked yet?"""
+    return sql("EXISTS (" + _PENDING + ")")

@@ -1,0 +1,201 @@
+"""Keep an account's books: fills, cash and events in, positions and profit out."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal, Unpack, overload
+from uuid import UUID
+
+from django.utils import timezone
+
+from friren.core.numbers import ZERO
+from friren.errors import RejectedRecordError
+from friren.persistence import checks
+from friren.persistence.facts import spec_of
+from friren.persistence.receipts import Receipt, Rows, WriteOutcome
+from portfolio_manager.booking import book, booking, catch_up
+from portfolio_manager.booking.marking import Marked, mark_positions
+from portfolio_manager.booking.periods import close_books
+from portfolio_manager.booking.pnl import Pnl, read_pnl
+from portfolio_manager.booking.reads import PositionRow, is_pending, read_positions
+from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
+from portfolio_manager.data_logger.book_events import BookEvents
+from portfolio_manager.models import PeriodCheckpoint
+from trading_engine.models import Trade
+from trading_engine.trade_facts import TradeDetails, trade_fact
+
+__all__ = ["PortfolioTracker"]
+
+PnlKey = Literal["symbol", "strategy", "regime", "model"]
+
+
+class PortfolioTracker(BookEvents):
+    """
+    The books of one account.
+
+    They depend on the facts alone: what TradeLogger stored is booked by whichever call comes next,
+    and the order in which facts arrive does not matter.
+
+    Args:
+        account: a handle of `friren.open_account`, or the name of books that were opened; None for `default`.
+    """
+
+    def record_trade(
+        self,
+        *,
+        action: str,
+        quantity: Decimal | int,
+        price: Decimal | int,
+        timestamp: dt.datetime,
+        trade_id: UUID | str | None = None,
+        **details: Unpack[TradeDetails],
+    ) -> Receipt:
+        """
+        Store a fill and book it, in one commit. Parameters and errors are those of `TradeLogger.log_trade`.
+
+        Returns:
+            STORED, or DUPLICATE when the same fill is there already; it is booked either way.
+        """
+        fact = trade_fact(
+            self.account,
+            action=action,
+            quantity=quantity,
+            price=price,
+            timestamp=timestamp,
+            trade_id=trade_id,
+            **details,
+        )
+        return self._store_and_book(fact)
+
+    def update_position(self, trade: Any) -> Receipt:
+        """
+        Book a stored trade, and whatever else is not booked yet. Booking it twice changes nothing.
+
+        Args:
+            trade: id, receipt or row.
+
+        Returns:
+            STORED when this call booked it, DUPLICATE when the books had it already, or leave it out as busted.
+
+        Raises:
+            RejectedRecordError: it is not stored in this account.
+        """
+        self.recorder.refuse_closed()
+        key = checks.check_uuid("trade", getattr(trade, "id", trade))
+        with booking(self.using) as seen_seq:
+            if not Trade.objects.using(self.using).filter(id=key, account=self.account.id).exists():
+                raise RejectedRecordError("trade", key, "is not stored in this account")
+            _, pending = book(self.account.id, seen_seq=seen_seq, using=self.using)
+        booked = any(one.id == key and one.kind == "trade" for one in pending)
+        return Receipt(key, WriteOutcome.STORED if booked else WriteOutcome.DUPLICATE)
+
+    def mark_to_market(self, prices: Mapping[Any, Decimal | int], at: dt.datetime) -> Marked:
+        """
+        Mark open positions: current price and value, unrealised profit, margin, liquidation price.
+
+        Args:
+            prices: by ticker or (ticker, venue); by id of a market the price of its YES token.
+            at: when they were seen, aware; a position with a newer mark keeps it.
+
+        Returns:
+            How many positions were marked, and which held instruments had no price.
+
+        Raises:
+            RejectedRecordError: a price breaks a rule; nothing was marked.
+        """
+        self.recorder.refuse_closed()
+        seen_at = checks.check_time("at", at)
+        if not isinstance(prices, Mapping):
+            raise RejectedRecordError("prices", prices, "a mapping of instruments to prices is wanted")
+        rule = spec_of(Trade).fields["price"]
+        checked = {key: rule.check(f"prices[{key!r}]", price) for key, price in prices.items()}
+        with booking(self.using) as seen_seq:
+            books, _ = book(self.account.id, seen_seq=seen_seq, using=self.using)
+            return mark_positions(books, checked, seen_at)
+
+    def get_current_positions(self) -> Rows[PositionRow]:
+        """Return what is held, the newest position first; facts that are not booked yet are booked before."""
+        as_of = timezone.now()
+        pending, positions = read_positions(self.account.id, using=self.using)
+        if pending:
+            catch_up(self.account.id, using=self.using)
+            as_of = timezone.now()
+            _, positions = read_positions(self.account.id, using=self.using)
+        return Rows(positions, as_of=as_of)
+
+    @overload
+    def calculate_pnl(
+        self, *, start: dt.datetime | None = ..., end: dt.datetime | None = ..., by: None = ...
+    ) -> Pnl: ...
+    @overload
+    def calculate_pnl(
+        self, *, start: dt.datetime | None = ..., end: dt.datetime | None = ..., by: PnlKey
+    ) -> dict[str, Pnl]: ...
+    def calculate_pnl(
+        self, *, start: dt.datetime | None = None, end: dt.datetime | None = None, by: PnlKey | None = None
+    ) -> Pnl | dict[str, Pnl]:
+        """
+        Return profit and loss, exact.
+
+        Args:
+            start, end: bounds of the time of the fills, aware; start included, end not. A period with an
+                end has no unrealised profit: that is only known now, at the last marks.
+            by: None, or a key of the opening trade: "symbol", "strategy", "regime" or "model".
+
+        Returns:
+            A Pnl in the base currency, or with `by` a dict of them. Nothing is converted: profit in other
+            currencies is in `other_currencies`; a key that has none in the base currency has its first there.
+
+        Raises:
+            RejectedRecordError: an argument breaks a rule.
+        """
+        since = None if start is None else checks.check_time("start", start)
+        until = None if end is None else checks.check_time("end", end)
+        if is_pending(self.account.id, using=self.using):
+            catch_up(self.account.id, using=self.using)
+        found: dict[str, list[Pnl]] = {}
+        for key, pnl in read_pnl(self.account.id, start=since, end=until, by=by, using=self.using):
+            found.setdefault(key, []).append(pnl)
+        if by is None:
+            nothing = Pnl(currency=self.account.base_currency, realized=ZERO, unrealized=ZERO, commission=ZERO)
+            return self._joined([*found.get("", ()), nothing])
+        return {key: self._joined(parts) for key, parts in found.items()}
+
+    def close_period(self, at: dt.datetime, *, closed_by: int | None = None) -> PeriodCheckpoint:
+        """
+        Close the books up to a moment: they are kept as they stood, and facts dated before it are refused.
+
+        Args:
+            at: aware, in the past; facts of this very moment belong to the next period.
+            closed_by: id of the user who closes.
+
+        Raises:
+            RejectedRecordError: `at` lies in the future.
+            PeriodClosedError: the books are closed up to `at` or later already.
+        """
+        self.recorder.refuse_closed()
+        moment = checks.check_time("at", at)
+        return close_books(self.account.id, at=moment, closed_by=closed_by, using=self.using)
+
+    def rebuild(self, *, check: bool = False) -> Rebuilt:
+        """
+        Fold the books anew from the facts and replace what differs.
+
+        Args:
+            check: report what differs and leave it.
+
+        Raises:
+            FrirenError: facts kept arriving while the books were compared.
+        """
+        self.recorder.refuse_closed()
+        return rebuild_account(self.account.id, check=check, using=self.using)
+
+    def _joined(self, parts: list[Pnl]) -> Pnl:
+        """Return the part in the base currency, or else the first, with the others in it."""
+        base = self.account.base_currency
+        first = next((part for part in parts if part.currency == base), parts[0])
+        others = tuple(part for part in parts if part.currency != first.currency)
+        return dataclasses.replace(first, other_currencies=others)

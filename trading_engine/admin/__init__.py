@@ -1,0 +1,5 @@
+"""The trading floor's tables in the admin."""
+
+from trading_engine.admin import analysis, instruments, trading
+
+__all__ = ["analysis", "instruments", "trading"]

@@ -1,0 +1,30 @@
+"""Columns and groups that several tables of this floor, and of the floor above, have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from friren.operations.admin.columns import change_link, changelist_link, computed
+from friren.operations.admin.filters import exact_filter
+from trading_engine.models import PredictionMarket
+
+__all__ = ["BACKTESTS", "INSTRUMENT", "MARKET_DATA", "STRATEGY_FILTER", "SYMBOL_FILTER", "TRADING"]
+
+TRADING: Final = "Trading"
+MARKET_DATA: Final = "Market data"
+BACKTESTS: Final = "Backtests"
+
+
+def _instrument(row: Any) -> Any:
+    """Return a link to the symbol, or to the market by its text id."""
+    if row.symbol_id is not None:
+        return change_link(row.symbol, row.symbol.ticker)
+    if row.market_id is not None:
+        return changelist_link(PredictionMarket, row.market_id, market_id=row.market_id)
+    return None
+
+
+# The list must follow `symbol`.
+INSTRUMENT: Final = computed("instrument", _instrument)
+SYMBOL_FILTER: Final = exact_filter("symbol__ticker", label="Ticker")
+STRATEGY_FILTER: Final = exact_filter("strategy_used", label="Strategy", parameter="strategy")

@@ -1,0 +1,83 @@
+"""What the commands of market data share: arguments checked before anything is done, and a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from friren.errors import RejectedRecordError
+from trading_engine.data.bars import SOURCE_MAX, TICKER_MAX, canonical_timeframe, check_name
+from trading_engine.data.importers.stamps import DateFormat, date_format_of, read_wall, zone_of
+
+__all__ = ["date_format", "day", "price_source", "ticker", "timeframe", "timezone", "watched"]
+
+
+def _usage(error: RejectedRecordError) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{error.value!r}: {error.rule}")
+
+
+def timezone(text: str) -> str:
+    """Return the name of a time zone; wrong usage if there is none of that name."""
+    try:
+        zone_of(text)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+    return text
+
+
+def date_format(text: str) -> str:
+    """Return a date format; wrong usage if it is none."""
+    try:
+        date_format_of(text)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+    return text
+
+
+def timeframe(text: str) -> str:
+    """Return the one spelling of a timeframe; wrong usage if it is none."""
+    try:
+        return canonical_timeframe(text)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+
+
+def ticker(text: str) -> str:
+    """Return a ticker; wrong usage if it cannot be one."""
+    try:
+        check_name("symbol", text, TICKER_MAX)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+    return text
+
+
+def price_source(text: str) -> str:
+    """Return the name of a source of prices; wrong usage if it cannot be one."""
+    try:
+        check_name("source", text, SOURCE_MAX)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+    return text
+
+
+def day(text: str) -> dt.datetime:
+    """Return midnight UTC of a day written year first; wrong usage if it is none."""
+    try:
+        return read_wall(text, DateFormat("YMD")).naive.replace(tzinfo=dt.UTC)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+
+
+@contextmanager
+def watched() -> Iterator[Progress]:
+    """Show a progress bar on stderr while the work lasts, where somebody can see it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        yield bar

@@ -1,0 +1,253 @@
+"""
+Bars into the price table, in bulk: COPY into a temporary table, one INSERT … SELECT, and a count of what was there.
+
+Column names come from the model; nothing a caller gives ends in SQL text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db import OperationalError, connections, transaction
+from django.utils import timezone
+
+from friren.core.ids import natural_id
+from friren.core.partitions import ensure_months
+from friren.persistence.digest import digest_of
+from friren.persistence.facts import spec_of
+from trading_engine.data.bars import Bar
+from trading_engine.models import Price
+from trading_engine.services.price_revisions import VALUES, keep_old_values
+from trading_engine.symbols import symbol_id
+
+__all__ = ["BATCH_ROWS_MAX", "LoadedBatch", "PriceFact", "PriceLoader", "price_fact"]
+
+# Large enough that the round trips do not count, small enough that a batch is a few megabytes.
+BATCH_ROWS_MAX: Final = 10_000
+# Each month is a partition with four indexes, and a transaction holds a lock on each: a batch over all of history
+# would take a third of the lock table that an unconfigured server has for everyone.
+BATCH_MONTHS_MAX: Final = 60
+# A load may wait for another one longer than a trading loop waits for anything; months are made one load at a time.
+LOCK_TIMEOUT: Final = "10s"
+STATEMENT_TIMEOUT: Final = "60s"
+# Lock not available, deadlock, serialisation: the batch was rolled back whole and can be sent again.
+_RETRIED_SQLSTATES: Final = frozenset({"55P03", "40P01", "40001"})
+ATTEMPTS_MAX: Final = 5
+
+_KEY: Final = ("symbol_id", "timestamp", "source", "timeframe")
+_T = TypeVar("_T")
+
+
+class PriceFact(NamedTuple):
+    """A bar with its identity: the id of its natural key and the digest of its values."""
+
+    ticker: str
+    venue: str
+    bar: Bar
+    id: UUID
+    digest: bytes
+
+
+def price_fact(bar: Bar, *, venue: str = "") -> PriceFact:
+    """Return the fact of a bar; equal bars give equal ids and digests in every process."""
+    values: dict[str, Any] = {"symbol": [bar.symbol, venue]}
+    for name, default in _defaults():
+        value = getattr(bar, name)
+        if value is not None and value != default:
+            values[name] = value
+    key = natural_id("price", bar.symbol, venue, bar.source, bar.timeframe, bar.timestamp)
+    return PriceFact(bar.symbol, venue, bar, key, digest_of(values))
+
+
+@functools.cache
+def _defaults() -> list[tuple[str, Any]]:
+    return [(name, field.default) for name, field in spec_of(Price).fields.items() if name != "symbol"]
+
+
+@dataclass(slots=True)
+class LoadedBatch:
+    """
+    What became of a batch.
+
+    Attributes:
+        stored: rows that are new.
+        conflicts: positions in the batch whose bar is stored with other values, in order.
+        revised: how many of them replaced the stored values.
+    """
+
+    stored: int = 0
+    conflicts: list[int] = field(default_factory=list)
+    revised: int = 0
+
+
+class PriceLoader:
+    """
+    Loads the batches of one call.
+
+    Args:
+        using: alias of the database.
+        revising: replace stored values that differ, and keep the old ones in a PriceRevision.
+        reason: why, for the revisions.
+    """
+
+    def __init__(self, *, using: str = "default", revising: bool = False, reason: str = "") -> None:
+        self.using = using
+        self._revising = revising
+        self._reason = reason
+        self._revised_at = timezone.now()
+        self._months: set[dt.date] = set()
+        # What this call itself has stored is newer than this, and is not revised by it.
+        self._began_at_seq = self._next_seq() if revising else 0
+
+    def batches(self, facts: Iterable[PriceFact]) -> Iterator[list[PriceFact]]:
+        """Cut a stream into batches of bounded size and bounded span."""
+        batch: list[PriceFact] = []
+        months: set[tuple[int, int]] = set()
+        for fact in facts:
+            month = (fact.bar.timestamp.year, fact.bar.timestamp.month)
+            if len(batch) >= BATCH_ROWS_MAX or (month not in months and len(months) >= BATCH_MONTHS_MAX):
+                yield batch
+                batch, months = [], set()
+            batch.append(fact)
+            months.add(month)
+        if batch:
+            yield batch
+
+    def load(self, batch: Sequence[PriceFact]) -> LoadedBatch:
+        """
+        Store a batch in one commit.
+
+        Raises:
+            RuntimeError: called inside an open transaction, which could still take the rows back.
+            DatabaseError: the database is in trouble; nothing of this batch was stored.
+        """
+        if connections[self.using].in_atomic_block:
+            raise RuntimeError("bars are stored by a commit of their own; call this outside transaction.atomic()")
+        symbols = {(fact.ticker, fact.venue): symbol_id([fact.ticker, fact.venue], using=self.using) for fact in batch}
+        self._make_months(batch)
+        return _retried(lambda: self._load_once(batch, symbols))
+
+    def _make_months(self, batch: Sequence[PriceFact]) -> None:
+        missing = {fact.bar.timestamp.date().replace(day=1) for fact in batch} - self._months
+        # In a transaction of its own: making a month waits for every load under way, so it must hold nothing.
+        if missing:
+            _retried(lambda: self._ensure(missing))
+            self._months |= missing
+
+    def _ensure(self, months: set[dt.date]) -> None:
+        with transaction.atomic(using=self.using, durable=True):
+            self._patiently()
+            ensure_months(Price._meta.db_table, months, using=self.using)
+
+    def _load_once(self, batch: Sequence[PriceFact], symbols: dict[tuple[str, str], int]) -> LoadedBatch:
+        connection = connections[self.using]
+        with transaction.atomic(using=self.using, durable=True), connection.cursor() as cursor:
+            self._patiently()
+            cursor.execute(_sql().create)
+            with connection.wrap_database_errors, cursor.copy(_sql().copy) as copy:
+                for position, fact in enumerate(batch):
+                    copy.write_row(_row(position, fact, symbols[fact.ticker, fact.venue]))
+            cursor.execute(_sql().insert)
+            loaded = LoadedBatch(stored=cursor.rowcount)
+            if loaded.stored == len(batch):
+                return loaded
+            moments = [fact.bar.timestamp for fact in batch]
+            first, last, ids = min(moments), max(moments), sorted(set(symbols.values()))
+            cursor.execute(_sql().conflicts, [first, last, ids])
+            conflicts = cursor.fetchall()
+            loaded.conflicts = [position for position, _id in conflicts]
+            if self._revising and conflicts:
+                positions = keep_old_values(
+                    candidates=_first_of_each(batch, conflicts),
+                    bounds=(first, last),
+                    after_seq=self._began_at_seq,
+                    revised_at=self._revised_at,
+                    reason=self._reason,
+                    using=self.using,
+                )
+                cursor.execute(_sql().replace, [positions, first, last, ids])
+                loaded.revised = cursor.rowcount
+        return loaded
+
+    def _patiently(self) -> None:
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+
+    def _next_seq(self) -> int:
+        with connections[self.using].cursor() as cursor:
+            cursor.execute("SELECT friren_next_seq()")
+            return int(cursor.fetchone()[0])
+
+
+def _first_of_each(
+    batch: Sequence[PriceFact], conflicts: Iterable[tuple[int, UUID]]
+) -> dict[UUID, tuple[int, PriceFact]]:
+    """Return (position, new bar) by id of the stored row, where the bar's first mention in the batch differs."""
+    first: dict[UUID, int] = {}
+    for position, fact in enumerate(batch):
+        first.setdefault(fact.id, position)
+    return {
+        stored: (position, batch[position]) for position, stored in conflicts if first[batch[position].id] == position
+    }
+
+
+def _row(position: int, fact: PriceFact, symbol: int) -> tuple[Any, ...]:
+    bar = fact.bar
+    return (position, fact.id, fact.digest, *(symbol if name == "symbol" else getattr(bar, name) for name in _names()))
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    return tuple(spec_of(Price).fields)
+
+
+class _Statements(NamedTuple):
+    create: str
+    copy: str
+    insert: str
+    conflicts: str
+    replace: str
+
+
+@functools.cache
+def _sql() -> _Statements:
+    # Names come from the model, never from a caller.
+    table = f'"{Price._meta.db_table}"'
+    columns = ("id", "digest", *(field.column for field in spec_of(Price).fields.values()))
+    names = ", ".join(f'"{name}"' for name in columns)
+    key = ", ".join(f'"{name}"' for name in _KEY)
+    same = " AND ".join(f'stored."{name}" = load."{name}"' for name in _KEY)
+    near = "stored.timestamp BETWEEN %s AND %s AND stored.symbol_id = ANY(%s)"
+    changed = ", ".join(f'"{name}" = load."{name}"' for name in (*VALUES, "is_suspect", "digest"))
+    return _Statements(
+        create=f"CREATE TEMPORARY TABLE price_load ON COMMIT DROP AS "  # noqa: S608 - names of the model
+        f"SELECT 0 AS position, {names} FROM {table} WITH NO DATA",
+        copy=f"COPY price_load (position, {names}) FROM STDIN",
+        # In the order of the key, so that two loads of the same bars wait for one another and never in a circle.
+        insert=f"INSERT INTO {table} ({names}) SELECT {names} FROM price_load ORDER BY {key}, position "  # noqa: S608 - names of the model
+        f"ON CONFLICT ({key}) DO NOTHING",
+        conflicts=f"SELECT load.position, stored.id FROM price_load AS load JOIN {table} AS stored ON {same} "  # noqa: S608 - names of the model
+        f"WHERE {near} AND stored.digest <> load.digest ORDER BY load.position",
+        replace=f"UPDATE {table} AS stored SET {changed} FROM price_load AS load "  # noqa: S608 - names of the model
+        f"WHERE load.position = ANY(%s) AND {same} AND {near}",
+    )
+
+
+def _retried(work: Callable[[], _T]) -> _T:
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            return work()
+        except OperationalError as exc:
+            if getattr(exc.__cause__, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == ATTEMPTS_MAX:
+                raise
+        # Full jitter, so that loads that met do not meet again.
+        time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - no secret
+    raise AssertionError("the last attempt returns or raises")
