@@ -28,6 +28,10 @@ Handler = Callable[..., Receipt]
 
 _handlers: dict[str, Handler] = {}
 
+OPEN_TRANSACTION: Final = (
+    "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
+    "already reported as stored; call it outside"
+)
 UNIQUE_VIOLATION: Final = "23505"
 FOREIGN_KEY_VIOLATION: Final = "23503"
 # Class 22 (data exception) and 23 (integrity violation) blame the data; all else is the database's own trouble.
@@ -81,10 +85,7 @@ def apply_within(fact: Fact, *, using: str) -> Receipt:
 
 def _refuse_open_transaction(using: str) -> None:
     if connections[using].in_atomic_block:
-        raise RuntimeError(
-            "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
-            "already reported as stored; call it outside"
-        )
+        raise RuntimeError(OPEN_TRANSACTION)
 
 
 def insert(fact: Fact, *, using: str) -> Receipt:
