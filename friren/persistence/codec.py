@@ -11,9 +11,11 @@ A record with "rejected" holds what a caller said of an executed fill that could
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypedDict
 from uuid import UUID
 
@@ -100,13 +102,17 @@ def encode(fact: Fact) -> bytes:
 def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> bytes:
     """Return the record that keeps what a caller said of a fill, and why it was refused. Takes any values."""
     # ASCII and repr() for whatever is no JSON: the values are wrong in ways nobody foresaw.
-    text = json.dumps(said, default=repr, skipkeys=True, ensure_ascii=True)
+    text = json.dumps(said, default=_text, skipkeys=True, ensure_ascii=True)
     # NaN and Infinity, which Python writes and JSON does not have, become text.
     plain = json.loads(text, parse_constant=str)
     why = [type(error).__name__, str(error)]
     return json.dumps(
         {"v": _versions.get(kind, FIRST_VERSION), "kind": kind, "id": str(new_id()), "values": plain, "rejected": why}
     ).encode()
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal | UUID | dt.datetime | dt.date) else repr(value)
 
 
 def decode(payload: bytes) -> Fact:

@@ -1,0 +1,284 @@
+"""
+What stands behind the recorders of one process: connections, circuit, journal, drainer, and memory.
+
+One engine per process and database alias, made when the first record comes. A forked child makes its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error, connections
+
+from friren.core.ids import new_id
+from friren.errors import RejectedRecordError, StopTradingError
+from friren.persistence.buffer import Buffer, Buffered
+from friren.persistence.circuit import Circuit
+from friren.persistence.codec import encode
+from friren.persistence.deadline import bounded_wrapper
+from friren.persistence.drain import Drainer
+from friren.persistence.facts import Fact
+from friren.persistence.journal import Address, Journal, JournalUnavailableError
+from friren.persistence.policies import KindPolicy, policy_of
+from friren.persistence.pool import Pool
+from friren.persistence.receipts import Receipt, WriteOutcome
+from friren.persistence.relief import relieve
+from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
+from friren.persistence.settings import (
+    CALL_DEADLINE_SECONDS,
+    CLOSE_SECONDS,
+    RELIEF_SECONDS,
+    RETRIES_MAX,
+    RETRY_PAUSE_SECONDS,
+)
+
+__all__ = ["Engine"]
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+# How often a flush looks again, when nothing tells it.
+FLUSH_LOOK_SECONDS: Final = 0.005
+
+
+class Engine:
+    """
+    The machinery of one process for one database. Safe from any thread.
+
+    Args:
+        using: alias of the database.
+        root: where journals lie; FRIREN_HOME/journal unless given.
+        deadline: seconds that a call in direct mode may take.
+    """
+
+    def __init__(self, using: str, *, root: Path | None = None, deadline: float = CALL_DEADLINE_SECONDS) -> None:
+        self.using, self.alias, self.deadline = using, f"{using}:writes", deadline
+        self.root = root or Path(settings.FRIREN_HOME) / "journal"
+        self.address = Address.of(connections.settings[using])
+        self.circuit = Circuit()
+        self.buffer = Buffer()
+        self._pool = Pool(
+            lambda: bounded_wrapper(using, self.alias, deadline=deadline),
+            wake=self._wake,
+            usable=lambda: self.circuit.closed,
+        )
+        self._unnamed = new_id()  # until there is a journal
+        self._lock = threading.Lock()
+        self._journal: Journal | None = None
+        self._drainer: Drainer | None = None
+        self._threads: list[threading.Thread] = []
+        self._something = threading.Event()
+        self._closing = threading.Event()
+        self._start(self._keep, "keeper")
+
+    # --- direct: one commit now
+
+    def store(self, write: Callable[[str], Result], *, deadline: float | None = None) -> Result | None:
+        """
+        Run `write(alias)` on a ready connection, and again after passing trouble, within the deadline.
+
+        Returns:
+            What it returns, or None when the database cannot take it now. What was asked of it may have
+            happened all the same: give the same facts to `accept`, which knows them by id and digest.
+
+        Raises:
+            RejectedRecordError: the data are wrong.
+        """
+        until = time.monotonic() + (self.deadline if deadline is None else deadline)
+        for _attempt in range(RETRIES_MAX + 1):
+            wrapper = self._pool.borrow(until) if self.circuit.closed else None
+            if wrapper is None:
+                if self._pool.open == 0:
+                    # Nobody answered in all that time: the next caller shall not wait for it again.
+                    self._connection_failed("no connection could be had within the deadline")
+                return None
+            try:
+                with self._pool.lent(wrapper, self.alias, until):
+                    return write(self.alias)
+            except Error as exc:
+                if not self._may_retry(exc):
+                    return None
+            if time.monotonic() + RETRY_PAUSE_SECONDS >= until:
+                return None
+            time.sleep(RETRY_PAUSE_SECONDS * random.random())  # noqa: S311 - keeps rivals apart, no secret
+        return None
+
+    def _may_retry(self, error: Error) -> bool:
+        verdict = judge(error, Phase.COMMIT).verdict
+        if verdict is Verdict.REFUSE:
+            raise RejectedRecordError("", None, f"the database refuses this record: {error}") from error
+        if verdict is Verdict.RECONNECT:
+            self._connection_failed(error)
+        elif verdict is Verdict.HOLD:
+            log.error("the database cannot take records now (SQLSTATE %s): %s", sqlstate_of(error), _line(error))
+        return verdict is Verdict.RETRY
+
+    def _connection_failed(self, why: object) -> None:
+        if self.circuit.failed():
+            log.warning("the database does not answer; records go to the journal until it does: %s", _line(why))
+            self._pool.close()
+        self._wake()
+
+    # --- journal: on this machine's disk now, in the database later
+
+    @property
+    def backlog(self) -> int:
+        """How many records of this process are not in the database yet, those in memory included."""
+        waiting = len(self.buffer)
+        if self._journal is not None and self._drainer is not None:
+            waiting += self._journal.last_seq - self._drainer.position
+        return waiting
+
+    def accept(self, fact: Fact, *, sync: bool) -> Receipt:
+        """
+        Take a fact into the journal, or into memory while the disk refuses.
+
+        Raises:
+            StopTradingError: it would bring new risk, and memory is nearly full.
+        """
+        policy = policy_of(fact.kind)
+        record = Buffered(encode(fact), sync)
+        if not self.buffer and self._append(record):
+            return Receipt(fact.id, WriteOutcome.JOURNALED, sync)
+        return Receipt(fact.id, self._remember(fact, record, policy), synced=False)
+
+    def keep(self, payload: bytes) -> None:
+        """Take a record that is no fact, such as the refused description of a fill. Never raises."""
+        record = Buffered(payload, sync=True)
+        if self.buffer or not self._append(record):
+            self.buffer.add("rejected", record, KindPolicy(happened=True))
+
+    def _append(self, record: Buffered) -> bool:
+        try:
+            journal = self._journal or self._open_journal()
+            journal.append(record.payload, sync=record.sync)
+        except JournalUnavailableError as exc:
+            if not self.buffer:
+                log.critical(
+                    "the journal in %s refuses records; they are kept in memory and would not survive the end of "
+                    "this process: %s", self.root, _line(exc),
+                )  # fmt: skip
+            return False
+        if self._drainer is not None:
+            self._drainer.wake()
+        return True
+
+    def _open_journal(self) -> Journal:
+        with self._lock:
+            if self._journal is None:
+                journal = Journal(self.root, self.address)
+                self._drainer = Drainer(journal, using=self.using)
+                self._journal = journal
+                self._start(self._drainer.run, "drainer")
+            return self._journal
+
+    def _remember(self, fact: Fact, record: Buffered, policy: KindPolicy) -> WriteOutcome:
+        if policy.new_risk and self.buffer.stops_risk:
+            raise StopTradingError(
+                "neither the database nor the disk takes records and memory is nearly full: take no new risk", fact=fact
+            )
+        taken = self.buffer.add(fact.kind, record, policy)
+        self._wake()
+        return WriteOutcome.BUFFERED if taken else WriteOutcome.LOST
+
+    # --- the background
+
+    def _start(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=f"friren-{name}-{self.using}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _wake(self) -> None:
+        self._something.set()
+
+    def _keep(self) -> None:
+        """Open connections that are wanted, probe a database that is away, move memory to disk."""
+        while not self._closing.is_set():
+            self._something.clear()
+            self._connect()
+            if len(self.buffer):
+                self.relieve()
+            pause = self.circuit.seconds_to_probe()
+            if len(self.buffer):
+                pause = min(RELIEF_SECONDS, RELIEF_SECONDS if pause is None else pause)
+            self._something.wait(pause)
+
+    def _connect(self) -> None:
+        probing = self.circuit.begin_probe()
+        if not probing and not self.circuit.closed:
+            return
+        try:
+            if probing:
+                self._pool.connect()
+            else:
+                self._pool.connect_wanted()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, this thread must go on looking
+            self._connection_failed(exc)
+            self._pool.wake_waiting()
+        else:
+            if self.circuit.succeeded():
+                log.warning("the database answers again")
+
+    def relieve(self) -> None:
+        """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
+        relieve(self.buffer, append=self._append, store=self.store, producer=self.producer)
+        if not len(self.buffer):
+            log.warning("the records that were in memory are safe")
+
+    # --- the end
+
+    @property
+    def producer(self) -> UUID:
+        """The number of this writer."""
+        return self._journal.producer if self._journal is not None else self._unnamed
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last record that the journal accepted; 0 before the first."""
+        return self._journal.last_seq if self._journal is not None else 0
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything accepted before this call is in the database; False when it is not in time."""
+        until = time.monotonic() + timeout
+        wanted: int | None = None
+        while True:
+            if not len(self.buffer):
+                # What is accepted from here on is not waited for.
+                wanted = self.last_seq if wanted is None else wanted
+                if self._drainer is None or self._drainer.position >= wanted:
+                    return True
+                self._drainer.wake()
+            else:
+                self._wake()
+            if time.monotonic() >= until:
+                return False
+            time.sleep(min(FLUSH_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+
+    def close(self, timeout: float = CLOSE_SECONDS) -> bool:
+        """Flush within `timeout` seconds, then end; what is left is in the journal for the next process."""
+        # A database that is known to be away is not waited for.
+        done = self.flush(timeout if self.circuit.closed else 0.0)
+        self._closing.set()
+        self._wake()
+        if self._drainer is not None:
+            self._drainer.stop()
+        for thread in self._threads:
+            thread.join(timeout=1.0)
+        if self._journal is not None:
+            self._journal.close()
+        self._pool.close()
+        if not done:
+            log.warning("%d records are left in the journal below %s", self.backlog, self.root)
+        return done
+
+
+def _line(what: Any) -> str:
+    return " ".join(str(what).split())
