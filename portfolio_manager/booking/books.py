@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import transaction
-
+from friren.persistence.handlers import one_commit
 from portfolio_manager.accounting import Dividend, Resolution, Split, cash_entry
 from portfolio_manager.booking.changes import Changes, save, write
 from portfolio_manager.booking.database import query
@@ -26,7 +25,7 @@ def booking(using: str) -> Iterator[int]:
     Raises:
         RuntimeError: inside an open transaction, whose rollback could undo what was reported as booked.
     """
-    with transaction.atomic(using=using, durable=True):
+    with one_commit(using):
         yield last_seq(using)
 
 

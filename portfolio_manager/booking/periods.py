@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from friren.core.ids import natural_id
@@ -17,7 +16,7 @@ from friren.core.models import Account
 from friren.core.numbers import ZERO, plain
 from friren.errors import PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import make_fact
-from friren.persistence.handlers import apply_within
+from friren.persistence.handlers import apply_within, one_commit
 from portfolio_manager.booking.books import book
 from portfolio_manager.booking.database import Row, execute, query
 from portfolio_manager.booking.state import Locked, last_seq
@@ -42,7 +41,7 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
     """
     if at > timezone.now():
         raise RejectedRecordError("at", at, "must not be in the future: facts are still to come")
-    with transaction.atomic(using=using, durable=True):
+    with one_commit(using):
         seen_seq = last_seq(using)
         execute(using, "SET LOCAL statement_timeout = 0", ())
         # Facts hold a key-share lock of this row until they commit: those under way end first, new ones wait.

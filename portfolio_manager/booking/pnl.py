@@ -84,7 +84,7 @@ def read_pnl(
     Raises:
         RejectedRecordError: `by` is no key.
     """
-    if by not in PNL_KEYS:
+    if not isinstance(by, str | None) or by not in PNL_KEYS:
         raise RejectedRecordError("by", by, f"must be None or one of {', '.join(filter(None, PNL_KEYS))}")
     parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
     rows = query(using, _PNL.format(key=PNL_KEYS[by]), parameters)

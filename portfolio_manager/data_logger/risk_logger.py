@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import zoneinfo
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -92,11 +93,13 @@ class RiskLogger(AccountService):
                 good.append(self._checked(**{**dict.fromkeys(FIGURES), **told}))
             except RejectedRecordError as exc:
                 rejected.append((index, exc))
-        stored = 0
         self.recorder.refuse_closed()
         with one_commit(self.using):
             # Days are locked in the order of their ids, so two writers never wait for one another.
-            for values in sorted(good, key=lambda values: (values["id"], values["timestamp"])):
+            ordered = sorted(good, key=lambda values: (values["id"], values["timestamp"]))
+            left = self._insert_new(ordered)
+            stored = len(ordered) - len(left)
+            for values in left:
                 stored += self._store(values).outcome is WriteOutcome.STORED
         return BulkReceipt(stored, len(good) - stored, rejected)
 
@@ -151,6 +154,23 @@ class RiskLogger(AccountService):
             raise RejectedRecordError("timestamp", timestamp, rule) from exc
         values = checked_values(RiskMetrics, account=self.account.id, timestamp=moment, as_of_date=day, **figures)
         return {"id": natural_id("risk_metrics", self.account.id, day), **values}
+
+    def _insert_new(self, ordered: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Insert the days that have no reading yet, all at once; return the readings that are left."""
+        first: dict[UUID, dict[str, Any]] = {}
+        for values in ordered:
+            first.setdefault(values["id"], values)
+        days = RiskMetrics.objects.using(self.using)
+        known = set(days.filter(id__in=first).values_list("id", flat=True))
+        new = [values for key, values in first.items() if key not in known]
+        try:
+            with transaction.atomic(using=self.using):
+                days.bulk_create([RiskMetrics(**values) for values in new])
+        except IntegrityError:
+            # Another writer was first with one of the days: then one by one.
+            return list(ordered)
+        inserted = {id(values) for values in new}
+        return [values for values in ordered if id(values) not in inserted]
 
     def _store(self, values: dict[str, Any]) -> Receipt:
         days = RiskMetrics.objects.using(self.using)

@@ -23,11 +23,13 @@ class BarSeries:
     Attributes:
         series: bars by symbol, oldest first, each timestamp once.
         issues: lines of files that are no bar, or are one only after a change, in words.
+        rejected: how many of these lines are no bar.
         repeated: bars left out because their symbol has one of that timestamp already; the first stays.
     """
 
     series: dict[str, list[Bar]]
     issues: list[str] = field(default_factory=list)
+    rejected: int = 0
     repeated: int = 0
 
     @property
@@ -55,9 +57,8 @@ def series_of(bars: Iterable[Bar]) -> BarSeries:
         raise RejectedRecordError("bars", [], "at least one")
     if len(timeframes) > 1:
         raise RejectedRecordError("timeframe", sorted(timeframes), "one timeframe per run")
-    return BarSeries(
-        {symbol: [moments[at] for at in sorted(moments)] for symbol, moments in found.items()}, [], repeated
-    )
+    series = {symbol: [moments[at] for at in sorted(moments)] for symbol, moments in found.items()}
+    return BarSeries(series, repeated=repeated)
 
 
 def series_of_files(
@@ -76,13 +77,15 @@ def series_of_files(
     """
     bars: list[Bar] = []
     issues: list[str] = []
+    rejected = 0
     for path in paths:
         parsed = read_prices(path, symbol=symbol, timezone=timezone, date_format=date_format)
         before = len(bars)
         bars.extend(parsed.bars())
         issues.extend(f"{path.name}: {issue}" for issue in parsed.issues)
+        rejected += sum(issue.rejected for issue in parsed.issues)
         if len(bars) == before:
             raise UnreadableFileError(path, "no line of it is a bar")
     loaded = series_of(bars)
-    loaded.issues = issues
+    loaded.issues, loaded.rejected = issues, rejected
     return loaded

@@ -46,7 +46,7 @@ class Command(BaseFrirenCommand):
         plan = BacktestPlan(series=loaded.series, strategies=[strategy], account=account)
         with progress_bar(strategy, total=len(loaded.bars)) as advance:
             self.report = run_backtest(plan, progress=advance)
-        return {**self.report.as_json(), "rejected_lines": len(loaded.issues), "repeated_bars": loaded.repeated}
+        return {**self.report.as_json(), "rejected_lines": loaded.rejected, "repeated_bars": loaded.repeated}
 
     report: RunReport
 

@@ -154,7 +154,10 @@ def test_strategies_and_leverage_hold_apart(tracker) -> None:
     tracker.record_trade(**sell(2), strategy_used="b")
     tracker.record_trade(**buy(3), strategy_used="a", leverage=D(5))
     assert sorted((p.strategy_used, p.instrument_type, p.side) for p in Position.objects.all()) == [
-        ("a", "EQUITY", "LONG"), ("a", "LEVERAGED", "LONG"), ("b", "EQUITY", "SHORT")]  # fmt: skip
+        ("a", "EQUITY", "LONG"),
+        ("a", "LEVERAGED", "LONG"),
+        ("b", "EQUITY", "SHORT"),
+    ]
 
 
 def test_an_instrument_counts_with_its_multiplier_and_its_currency(tracker, account) -> None:
@@ -219,7 +222,9 @@ def test_a_resolution_pays_out_both_tokens(tracker, account) -> None:
     tracker.record_trade(**bet, action="buy_no", price=D("0.61"))
     tracker.resolve_market("fed-june", "no", at(9))
     assert {p.side: (p.realized_pnl, p.exit_reason, p.status) for p in Position.objects.all()} == {
-        "YES": (D(-40), "RESOLUTION", "closed"), "NO": (D(39), "RESOLUTION", "closed")}  # fmt: skip
+        "YES": (D(-40), "RESOLUTION", "closed"),
+        "NO": (D(39), "RESOLUTION", "closed"),
+    }
     assert AccountState.objects.get().balance == D(999)
     with pytest.raises(KeyReusedError):
         tracker.resolve_market("fed-june", "YES", at(9))
@@ -268,7 +273,8 @@ def test_current_positions_are_one_query_when_everything_is_booked(tracker) -> N
     assert [(row.symbol, row.quantity, row.entry_price, row.entry_date) for row in rows] == [
         ("MSFT", D(1), D(100), at(2))
     ]
-    assert rows.as_of is not None and not rows.stale
+    assert rows.as_of is not None
+    assert not rows.stale
 
 
 def test_current_positions_book_what_was_only_logged(tracker, account) -> None:
@@ -277,7 +283,7 @@ def test_current_positions_book_what_was_only_logged(tracker, account) -> None:
 
 
 def test_an_open_transaction_is_refused(tracker) -> None:
-    with pytest.raises(RuntimeError, match="durable|transaction"), transaction.atomic():
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         tracker.record_trade(**buy(1))
     assert not Trade.objects.exists()
 

@@ -395,6 +395,31 @@ class TestReading:
 
         assert caught.value.field == field
 
+    def test_a_range_of_one_symbol_is_found_by_the_index(self, prices):
+        start = at("2024-01-02")
+        for symbol in ("SPY", "QQQ", "IWM", "DIA"):
+            moments = (start + dt.timedelta(minutes=n) for n in range(2000))
+            prices.record_bars(
+                Bar(symbol, moment, "1m", Decimal(1), Decimal(3), Decimal(1), Decimal(2), source="test")
+                for moment in moments
+            )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE trading_engine_price")
+
+        rows = Price.objects.filter(
+            symbol__ticker="SPY", timestamp__gte=start, timestamp__lt=start + dt.timedelta(minutes=5)
+        )
+
+        plan = rows.explain()
+        assert "symbol_id_timestamp" in plan or "unique_price_point" in plan, plan
+        assert "Seq Scan on trading_engine_price" not in plan
+
+    def test_numbers_in_scientific_notation_are_stored_as_they_are(self, prices):
+        prices.record_bars([bar(volume=Decimal("1E+5"), low=Decimal("1E-18"))])
+
+        (row,) = prices.bars("SPY")
+        assert (row.volume, row.low) == (100_000, Decimal("0.000000000000000001"))
+
 
 class TestConcurrency:
     def run_at_once(self, *jobs):

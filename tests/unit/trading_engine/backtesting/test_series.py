@@ -51,8 +51,15 @@ class TestFiles:
         loaded = series_of_files([path])
 
         assert len(loaded.series["AAA"]) == 2
-        assert len(loaded.issues) == 1
+        assert (len(loaded.issues), loaded.rejected) == (1, 1)
         assert loaded.issues[0].startswith("AAA.csv: line 3: open='x'")
+
+    def test_tell_what_was_changed_apart_from_what_was_refused(self, write):
+        path = write("AAA.csv", "2020-01-02,2,2,2,2", "2020-01-03,2,2,2,2", header="Date,Open,High,Low,Close\n")
+        loaded = series_of_files([path])
+
+        assert len(loaded.series["AAA"]) == 2
+        assert (len(loaded.issues), loaded.rejected) == (1, 0)
 
     @pytest.mark.parametrize("rows", [[], ["2020-01-02,x,x,x,x,1", "2020-01-03,x,x,x,x,1"]])
     def test_without_a_bar_are_refused_by_name(self, write, rows):

@@ -1,0 +1,75 @@
+"""Many processes trade into one account at once: nothing is lost, nothing deadlocks, the books are the fold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from friren.accounts import open_account
+from portfolio_manager.data_logger import PortfolioTracker
+from portfolio_manager.models import AccountState, PositionFill
+from tests.stored_books import folded_books, stored_books
+from trading_engine.models import Trade
+
+pytestmark = pytest.mark.usefixtures("database")
+
+WRITER = Path(__file__).with_name("fill_writer.py")
+# Long enough for every process to have imported Django, so that they write at the same time.
+START_SECONDS = 5
+# A machine that does other things as well may hold a process up for longer than a trade should wait.
+PATIENT = os.environ | {"DB_LOCK_TIMEOUT": "20", "DB_STATEMENT_TIMEOUT": "30"}
+
+
+def write_at_once(methods: list[str], fills: int, *, timeout: float) -> Counter[str]:
+    """Run a process per method, each writing `fills` fills to the account `many`, and return their outcomes."""
+    start = time.time() + START_SECONDS
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(WRITER), "many", str(number), str(fills), method, str(start)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=PATIENT,
+        )
+        for number, method in enumerate(methods)
+    ]
+    outcomes: Counter[str] = Counter()
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=timeout)
+            assert process.returncode == 0, err
+            outcomes.update(json.loads(out))
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return outcomes
+
+
+@pytest.mark.slow
+def test_eight_processes_apply_a_thousand_fills_each_to_an_account_that_starts_empty() -> None:
+    account = open_account("many")
+    assert write_at_once(["record"] * 8, 1000, timeout=300) == {"STORED": 8000}
+    assert Trade.objects.count() == 8000
+    assert PositionFill.objects.filter(role="REDUCE").exists()
+    # Nothing was left for a reader to book.
+    assert AccountState.objects.get().trade_count == 8000
+    assert stored_books(account.id) == folded_books(account)
+    assert PortfolioTracker(account).rebuild(check=True).differences == ()
+
+
+@pytest.mark.slow
+def test_processes_that_log_and_book_mix_with_processes_that_record() -> None:
+    account = open_account("many")
+    outcomes = write_at_once(["record", "log", "record", "log"], 150, timeout=120)
+    # A logged fill may be booked by another process before its own asks for it: then it is a duplicate.
+    assert outcomes.total() == 600
+    assert AccountState.objects.get().trade_count == 600
+    assert stored_books(account.id) == folded_books(account)
