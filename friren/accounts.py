@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import zoneinfo
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
 from uuid import UUID
+
+from django.conf import settings
+from django.db import connections
 
 from friren.core.choices import CostBasis, Environment, PositionMode
 from friren.core.ids import natural_id
@@ -15,17 +22,26 @@ from friren.core.models import Account, User
 from friren.core.models.accounts import SYSTEM_USERNAME
 from friren.core.numbers import LIMIT, plain
 from friren.errors import ConfigurationError, KeyReusedError, RejectedRecordError, shown
+from friren.known_accounts import KnownAccounts
 from friren.persistence import checks, handlers
+from friren.persistence.codec import register_record
+from friren.persistence.engines import engine_for
 from friren.persistence.facts import Fact, make_fact, spec_named
+from friren.persistence.handlers import register_handler
+from friren.persistence.receipts import Receipt, WriteOutcome
 
-__all__ = ["BOOKS_BEGIN", "DEFAULT_ACCOUNT", "AccountHandle", "find_account", "open_account"]
+__all__ = ["BOOKS_BEGIN", "DEFAULT_ACCOUNT", "AccountHandle", "find_account", "open_account", "register"]
 
 DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(100_000)
 NAME_LENGTH_MAX: Final = 100
+# Opening books is no part of trading: a database that is slow to connect is waited for, one that is away is not.
+OPENING_SECONDS: Final = 5.0
 CASH_RULE: Final = f"0 or more and less than {plain(LIMIT)}"
 # The opening deposit stands before every other fact, and at the same moment however often it is made.
 BOOKS_BEGIN: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+Answer = TypeVar("Answer")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +70,7 @@ def open_account(
     owner: str = SYSTEM_USERNAME,
 ) -> AccountHandle:
     """
-    Open the books `name` of `owner`, or return them as they were opened.
+    Open the books `name` of `owner`, or return them as they were opened. Works while the database is down.
 
     Args:
         name: up to 100 characters, unique per owner.
@@ -80,18 +96,22 @@ def open_account(
     zone = _time_zone(timezone)
     account_id = Account.id_of(owner=checks.check_text("owner", owner, length=150, blank=False), name=name)
     opening = _opening_deposit(account_id, base_currency, starting_cash)
-    account = _get_or_create(account_id, owner=owner, name=name, settings={**wanted, "timezone": zone})
+    new = AccountHandle(id=account_id, name=name, owner=owner, timezone=zone, **wanted)
+    account = _ask(partial(_get_or_create, new)) or _open_offline(new)
     for field, value in wanted.items():
         if (stored := getattr(account, field)) != value:
             raise ConfigurationError(f"the account {shown(name)} was opened with {field}={stored}, not {value}")
+    _known().save(account.id, _as_text(account))
     if opening is not None:
         try:
-            handlers.apply(opening, using="default")
+            deposit = opening
+            if _ask(lambda alias: handlers.apply(deposit, using=alias)) is None:
+                engine_for().accept(deposit, sync=True)
         except KeyReusedError as exc:
             raise ConfigurationError(f"the account {shown(name)} was opened with another starting_cash") from exc
         except RejectedRecordError as exc:
             raise exc.named({exc.field: "starting_cash"}) from exc
-    return _handle(account, owner)
+    return account
 
 
 def find_account(account: AccountHandle | Account | UUID | str | None = None) -> AccountHandle:
@@ -110,17 +130,25 @@ def find_account(account: AccountHandle | Account | UUID | str | None = None) ->
         return _default_account()
     if isinstance(account, Account):
         return _handle(account, account.owner.username)
-    known = Account.objects.select_related("owner")
-    if isinstance(account, UUID):
-        found = known.filter(id=account)
+    if not isinstance(account, UUID):
+        checks.check_text("account", account, length=NAME_LENGTH_MAX, blank=False)
+    found = _ask(partial(_stored, account))
+    if found is None:
+        found = _remembered(account)
     else:
-        found = known.filter(name=checks.check_text("account", account, length=NAME_LENGTH_MAX, blank=False))
-    rows = list(found[:2])
-    if len(rows) > 1:
+        for handle in found:
+            _known().save(handle.id, _as_text(handle))
+    if len(found) > 1:
         raise ConfigurationError(f"several owners have an account {shown(account)}; give its id or handle")
-    if not rows:
+    if not found:
         raise ConfigurationError(f"no account {shown(account)} was opened; open it with friren.open_account()")
-    return _handle(rows[0], rows[0].owner.username)
+    return found[0]
+
+
+def register() -> None:
+    """Let accounts that were opened while the database was down travel through the journal."""
+    register_record("account", {field.name: str for field in dataclasses.fields(AccountHandle) if field.name != "id"})
+    register_handler("account", _store_account)
 
 
 def _default_account() -> AccountHandle:
@@ -142,16 +170,76 @@ def _is_cash(amount: Decimal) -> bool:
     return 0 <= amount < LIMIT
 
 
-def _get_or_create(account_id: UUID, *, owner: str, name: str, settings: dict[str, str]) -> Account:
-    found = Account.objects.filter(id=account_id).first()
-    if found is not None:
-        return found
-    user = User.objects.filter(username=owner).first()
-    if user is None:
-        raise ConfigurationError(f"no user {shown(owner)} exists, who could own the account {shown(name)}")
-    # Two processes may open the same books at once: the second insert does nothing.
-    Account.objects.bulk_create([Account(id=account_id, owner=user, name=name, **settings)], ignore_conflicts=True)
-    return Account.objects.get(id=account_id)
+def _ask(question: Callable[[str], Answer]) -> Answer | None:
+    """Ask the database, on the caller's own transaction if one is open; None when it does not answer."""
+    if connections["default"].in_atomic_block:
+        return question("default")
+    return engine_for().store(question, deadline=OPENING_SECONDS)
+
+
+def _get_or_create(new: AccountHandle, alias: str) -> AccountHandle:
+    accounts = Account.objects.using(alias)
+    found = accounts.filter(id=new.id).first()
+    if found is None:
+        user = User.objects.using(alias).filter(username=new.owner).first()
+        if user is None:
+            raise ConfigurationError(f"no user {shown(new.owner)} exists, who could own the account {shown(new.name)}")
+        columns = {name: value for name, value in _as_text(new).items() if name != "owner"}
+        # Two processes may open the same books at once: the second insert does nothing.
+        accounts.bulk_create([Account(id=new.id, owner=user, **columns)], ignore_conflicts=True)
+        found = accounts.get(id=new.id)
+    return _handle(found, new.owner)
+
+
+def _stored(account: UUID | str, alias: str) -> list[AccountHandle]:
+    known = Account.objects.using(alias).select_related("owner")
+    found = known.filter(id=account) if isinstance(account, UUID) else known.filter(name=account)
+    return [_handle(row, row.owner.username) for row in found[:2]]
+
+
+def _remembered(account: UUID | str) -> list[AccountHandle]:
+    if isinstance(account, UUID):
+        facts = _known().find(account)
+        found = [facts] if facts is not None else []
+    else:
+        found = _known().named(account)
+    return [AccountHandle(id=Account.id_of(owner=one["owner"], name=one["name"]), **one) for one in found]
+
+
+def _open_offline(new: AccountHandle) -> AccountHandle:
+    """Open books while the database is down: their opening goes to the journal, before anything that is theirs."""
+    facts = _known().find(new.id)
+    if facts is not None:
+        return AccountHandle(id=new.id, **facts)
+    engine_for().accept(Fact(kind="account", id=new.id, values=_as_text(new)), sync=True)
+    return new
+
+
+def _store_account(fact: Fact, *, using: str) -> Receipt:
+    """Store an account that was opened while the database was down."""
+    new = AccountHandle(id=fact.id, **fact.values)
+    there = Account.objects.using(using).filter(id=fact.id).exists()
+    try:
+        stored = _get_or_create(new, using)
+    except ConfigurationError as exc:
+        raise RejectedRecordError("owner", new.owner, str(exc)) from exc
+    for field in ("environment", "base_currency", "cost_basis", "position_mode"):
+        if getattr(stored, field) != getattr(new, field):
+            raise KeyReusedError(field, getattr(new, field), f"the account was opened with {getattr(stored, field)}")
+    return Receipt(fact.id, WriteOutcome.DUPLICATE if there else WriteOutcome.STORED)
+
+
+def _known() -> KnownAccounts:
+    return _known_for(Path(settings.FRIREN_HOME) / "accounts" / engine_for().address.folder)
+
+
+@functools.cache
+def _known_for(folder: Path) -> KnownAccounts:
+    return KnownAccounts(folder)
+
+
+def _as_text(account: AccountHandle) -> dict[str, str]:
+    return {field.name: getattr(account, field.name) for field in dataclasses.fields(account) if field.name != "id"}
 
 
 def _handle(account: Account, owner: str) -> AccountHandle:

@@ -11,6 +11,9 @@ class PortfolioManagerConfig(AppConfig):
     def ready(self) -> None:
         # What needs the models can be imported only now.
         from friren.operations import health
+        from friren.persistence.policies import KindPolicy, register_policy
         from portfolio_manager.booking.health import check_books
 
         health.register("books", check_books)
+        for kind in ("cash_movement", "corporate_action", "market_resolution"):
+            register_policy(kind, KindPolicy(synced=True, happened=True))

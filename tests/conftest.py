@@ -72,6 +72,8 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
     """
     from django.db import connections
 
+    from friren.persistence import engines
+    from friren.persistence.answers import forget_answers
     from friren.persistence.facts import forget_natural_keys
 
     with django_db_blocker.unblock():
@@ -80,5 +82,8 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
         if left_open:
             connections.close_all()
             pytest.fail(f"the test left a transaction open on {left_open}")
+        if any(engine.last_seq or len(engine.buffer) for engine in engines.existing()):
+            engines.close_all()  # the next test begins without a backlog, as another producer
         emptier.empty()
         forget_natural_keys()
+        forget_answers()

@@ -11,6 +11,7 @@ from django.db.models import Model
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact
 from friren.persistence.handlers import insert, register_handler
+from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import Order, Trade
@@ -21,10 +22,15 @@ __all__ = ["register"]
 
 
 def register() -> None:
-    """Register the handlers of this floor."""
+    """Register the handlers of this floor, and how its kinds of fact are treated in an outage."""
     register_handler("order_status_event", move_order)
     register_handler("trade_status_event", move_trade)
     register_handler("regime_history", store_regime)
+    register_policy("order", KindPolicy(synced=True, new_risk=True))
+    register_policy("order_status_event", KindPolicy(synced=True, ordered=True))
+    register_policy("trade", KindPolicy(synced=True, happened=True))
+    register_policy("trade_status_event", KindPolicy(synced=True, ordered=True, happened=True))
+    register_policy("regime_history", KindPolicy(ordered=True))
 
 
 def move_order(fact: Fact, *, using: str) -> Receipt:

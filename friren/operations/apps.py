@@ -17,9 +17,10 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks of the configuration and of health, and make forks safe."""
-        from friren import checks, forking
+        from friren import accounts, checks, forking
         from friren.operations.health import ground
 
         checks.register()
         forking.register()
+        accounts.register()
         ground.register_all()

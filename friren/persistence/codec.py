@@ -32,6 +32,7 @@ __all__ = [
     "decode",
     "encode",
     "encode_rejected",
+    "register_record",
     "register_upcaster",
 ]
 
@@ -42,6 +43,7 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 _upcasters: dict[tuple[str, int], Upcaster] = {}
 _versions: dict[str, int] = {}
+_records: dict[str, Mapping[str, Any]] = {}
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -82,6 +84,18 @@ class _Envelope(msgspec.Struct):
 
 
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
+_names: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def register_record(kind: str, fields: Mapping[str, Any]) -> None:
+    """
+    Let something that is no fact table travel through the journal as facts do; its handler stores it.
+
+    Args:
+        fields: type by name.
+    """
+    _records[kind] = fields
+    _decoder.cache_clear()
 
 
 def register_upcaster(kind: str, version: int, upcaster: Upcaster) -> None:
@@ -136,7 +150,11 @@ def decode(payload: bytes) -> Fact:
             said=msgspec.json.decode(record.values),
         )
     try:
-        values = _decoder(record.kind).decode(_up_to_date(record))
+        raw = _up_to_date(record)
+        values = _decoder(record.kind).decode(raw)
+        if len(values) != len(_names.decode(raw)):
+            # A field that is not known here would be lost in silence.
+            raise UnreadableRecordError(f"{record.kind}: fields that this Friren does not know")
     except KeyError as exc:
         raise UnreadableRecordError(f"no kind of fact is called {record.kind!r}") from exc
     except msgspec.MsgspecError as exc:
@@ -158,6 +176,5 @@ def _up_to_date(record: _Envelope) -> bytes | msgspec.Raw:
 
 @functools.cache
 def _decoder(kind: str) -> msgspec.json.Decoder[dict[str, Any]]:
-    fields = {field.name: field.wire for field in spec_named(kind).fields.values()}
-    # A field that is not known here would be lost in silence: such a record is of another version.
-    return msgspec.json.Decoder(TypedDict(kind, fields, total=False))  # type: ignore[operator]  # made at run time
+    fields = _records.get(kind) or {field.name: field.wire for field in spec_named(kind).fields.values()}
+    return msgspec.json.Decoder(TypedDict(kind, dict(fields), total=False))  # type: ignore[operator]  # made at run time

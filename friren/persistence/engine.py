@@ -7,37 +7,34 @@ One engine per process and database alias, made when the first record comes. A f
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error, connections
+from django.db import connections
 
 from friren.core.ids import new_id
-from friren.errors import RejectedRecordError, StopTradingError
+from friren.errors import StopTradingError
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.codec import encode
-from friren.persistence.deadline import bounded_wrapper
+from friren.persistence.direct import Direct, line
 from friren.persistence.drain import Drainer
 from friren.persistence.facts import Fact
 from friren.persistence.journal import Address, Journal, JournalUnavailableError
 from friren.persistence.policies import KindPolicy, policy_of
-from friren.persistence.pool import Pool
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.relief import relieve
-from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
 from friren.persistence.settings import (
     CALL_DEADLINE_SECONDS,
     CLOSE_SECONDS,
+    READ_DEADLINE_SECONDS,
     RELIEF_SECONDS,
-    RETRIES_MAX,
-    RETRY_PAUSE_SECONDS,
 )
 
 __all__ = ["Engine"]
@@ -60,16 +57,14 @@ class Engine:
     """
 
     def __init__(self, using: str, *, root: Path | None = None, deadline: float = CALL_DEADLINE_SECONDS) -> None:
-        self.using, self.alias, self.deadline = using, f"{using}:writes", deadline
+        self.using = using
         self.root = root or Path(settings.FRIREN_HOME) / "journal"
         self.address = Address.of(connections.settings[using])
         self.circuit = Circuit()
         self.buffer = Buffer()
-        self._pool = Pool(
-            lambda: bounded_wrapper(using, self.alias, deadline=deadline),
-            wake=self._wake,
-            usable=lambda: self.circuit.closed,
-        )
+        direct = partial(Direct, using, circuit=self.circuit, wake=self._wake, failed=self._connection_failed)
+        self._writes = direct(f"{using}:writes", deadline=deadline)
+        self._reads = direct(f"{using}:reads", deadline=READ_DEADLINE_SECONDS)
         self._unnamed = new_id()  # until there is a journal
         self._lock = threading.Lock()
         self._journal: Journal | None = None
@@ -82,49 +77,18 @@ class Engine:
     # --- direct: one commit now
 
     def store(self, write: Callable[[str], Result], *, deadline: float | None = None) -> Result | None:
-        """
-        Run `write(alias)` on a ready connection, and again after passing trouble, within the deadline.
+        """Run `write(alias)` within the deadline, see `Direct.run`; None when the database cannot take it now."""
+        return self._writes.run(write, deadline=deadline)
 
-        Returns:
-            What it returns, or None when the database cannot take it now. What was asked of it may have
-            happened all the same: give the same facts to `accept`, which knows them by id and digest.
-
-        Raises:
-            RejectedRecordError: the data are wrong.
-        """
-        until = time.monotonic() + (self.deadline if deadline is None else deadline)
-        for _attempt in range(RETRIES_MAX + 1):
-            wrapper = self._pool.borrow(until) if self.circuit.closed else None
-            if wrapper is None:
-                if self._pool.open == 0:
-                    # Nobody answered in all that time: the next caller shall not wait for it again.
-                    self._connection_failed("no connection could be had within the deadline")
-                return None
-            try:
-                with self._pool.lent(wrapper, self.alias, until):
-                    return write(self.alias)
-            except Error as exc:
-                if not self._may_retry(exc):
-                    return None
-            if time.monotonic() + RETRY_PAUSE_SECONDS >= until:
-                return None
-            time.sleep(RETRY_PAUSE_SECONDS * random.random())  # noqa: S311 - keeps rivals apart, no secret
-        return None
-
-    def _may_retry(self, error: Error) -> bool:
-        verdict = judge(error, Phase.COMMIT).verdict
-        if verdict is Verdict.REFUSE:
-            raise RejectedRecordError("", None, f"the database refuses this record: {error}") from error
-        if verdict is Verdict.RECONNECT:
-            self._connection_failed(error)
-        elif verdict is Verdict.HOLD:
-            log.error("the database cannot take records now (SQLSTATE %s): %s", sqlstate_of(error), _line(error))
-        return verdict is Verdict.RETRY
+    def read(self, question: Callable[[str], Result]) -> Result | None:
+        """Run `question(alias)` likewise, with more time; None when the database does not answer."""
+        return self._reads.run(question)
 
     def _connection_failed(self, why: object) -> None:
         if self.circuit.failed():
-            log.warning("the database does not answer; records go to the journal until it does: %s", _line(why))
-            self._pool.close()
+            log.warning("the database does not answer; records go to the journal until it does: %s", line(why))
+        for direct in (self._writes, self._reads):
+            direct.pool.close()
         self._wake()
 
     # --- journal: on this machine's disk now, in the database later
@@ -164,7 +128,7 @@ class Engine:
             if not self.buffer:
                 log.critical(
                     "the journal in %s refuses records; they are kept in memory and would not survive the end of "
-                    "this process: %s", self.root, _line(exc),
+                    "this process: %s", self.root, line(exc),
                 )  # fmt: skip
             return False
         if self._drainer is not None:
@@ -217,12 +181,11 @@ class Engine:
             return
         try:
             if probing:
-                self._pool.connect()
-            else:
-                self._pool.connect_wanted()
+                self._writes.pool.connect()
+            for direct in (self._writes, self._reads):
+                direct.pool.connect_wanted()
         except Exception as exc:  # noqa: BLE001 - whatever it is, this thread must go on looking
             self._connection_failed(exc)
-            self._pool.wake_waiting()
         else:
             if self.circuit.succeeded():
                 log.warning("the database answers again")
@@ -274,11 +237,8 @@ class Engine:
             thread.join(timeout=1.0)
         if self._journal is not None:
             self._journal.close()
-        self._pool.close()
+        for direct in (self._writes, self._reads):
+            direct.pool.close()
         if not done:
             log.warning("%d records are left in the journal below %s", self.backlog, self.root)
         return done
-
-
-def _line(what: Any) -> str:
-    return " ".join(str(what).split())

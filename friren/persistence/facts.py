@@ -37,7 +37,6 @@ __all__ = [
     "make_fact",
     "natural_key_of",
     "register_natural_key",
-    "register_record",
     "spec_named",
     "spec_of",
 ]
@@ -66,8 +65,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def digest(self) -> bytes:
         """The 16 bytes that tell equal facts (see friren.persistence.digest); worked out when first asked for."""
         if self.known_digest is None:
+            model = _models_by_kind().get(self.kind)
+            digest = digest_of(self.values) if model is None else spec_of(model).digest_of(self.values)
             # Not a change of the fact: the digest follows from its values.
-            msgspec.structs.force_setattr(self, "known_digest", spec_named(self.kind).digest_of(self.values))
+            msgspec.structs.force_setattr(self, "known_digest", digest)
         return self.known_digest or b""
 
     def with_values(self, **more: Any) -> Fact:
@@ -213,15 +214,6 @@ def spec_of(model: type[models.Model]) -> FactSpec:
     )
 
 
-def register_record(model: type[models.Model]) -> None:
-    """Let rows of `model`, which is no fact table, travel through the journal as facts do."""
-    _records.append(model)
-    _models_by_kind.cache_clear()
-
-
-_records: list[type[models.Model]] = []
-
-
 def spec_named(kind: str) -> FactSpec:
     """
     Return the spec of the kind of fact `kind`.
@@ -240,7 +232,7 @@ def fact_kinds() -> list[str]:
 @functools.cache
 def _models_by_kind() -> Mapping[str, type[models.Model]]:
     tables = [model for model in apps.get_models() if issubclass(model, FactModel | SeriesModel)]
-    return {_snake_case(model.__name__): model for model in [*tables, *_records]}
+    return {_snake_case(model.__name__): model for model in tables}
 
 
 def _snake_case(name: str) -> str:

@@ -15,12 +15,14 @@ from uuid import UUID
 
 import msgspec
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
+from friren.persistence.answers import Answer, ask
 from friren.persistence.facts import natural_key_of
 from friren.persistence.receipts import Rows
 
@@ -78,17 +80,26 @@ def row_type(model: type[models.Model]) -> type[msgspec.Struct]:
 
 
 def light_rows(rows: QuerySet[Any, Any]) -> list[Any]:
-    """Return the rows of a queryset as light structs."""
+    """Return the rows of a queryset as light structs; those of the last time while the database is away."""
+    return _answer(rows).rows
+
+
+def _answer(rows: QuerySet[Any, Any]) -> Answer:
     model: type[models.Model] = rows.model
     make = row_type(model)
-    return [make(*values) for values in rows.values_list(*(path for _name, path, _kind in _columns(model)))]
+    page = rows.values_list(*(path for _name, path, _kind in _columns(model)))
+    try:
+        sql, parameters = page.query.get_compiler(rows.db).as_sql()
+    except EmptyResultSet:
+        return Answer([], timezone.now(), stale=False)  # nothing can match, whatever is stored
+    return ask((sql, repr(parameters)), lambda alias: [make(*values) for values in page.using(alias)], using=rows.db)
 
 
 def newest_first(
     rows: QuerySet[Any, Any], *, time: str, start: Any = None, end: Any = None, limit: int = 100, after: Any = None
 ) -> Rows[Any]:
     """
-    Return a page of `rows` by (time, id) descending.
+    Return a page of `rows` by (time, id) descending; while the database is away the last one that was read.
 
     Args:
         rows: the filtered queryset.
@@ -109,11 +120,10 @@ def newest_first(
         # The first condition alone is implied, and lets the index be entered at the right place.
         rows = rows.filter(Q(**{f"{time}__lte": moment}) & (Q(**{f"{time}__lt": moment}) | Q(id__lt=key)))
     size = check_limit(limit)
-    as_of = timezone.now()
-    found = light_rows(rows.order_by(f"-{time}", "-id")[: size + 1])
-    page = found[:size]
-    following = (getattr(page[-1], time), page[-1].id) if len(found) > size else None
-    return Rows(page, as_of=as_of, next=following)
+    found = _answer(rows.order_by(f"-{time}", "-id")[: size + 1])
+    page = found.rows[:size]
+    following = (getattr(page[-1], time), page[-1].id) if len(found.rows) > size else None
+    return Rows(page, as_of=found.as_of, stale=found.stale, next=following)
 
 
 def _position(after: Any) -> tuple[dt.datetime, UUID]:

@@ -60,9 +60,17 @@ class Recorder:
             StopTradingError: it would bring new risk, and nothing can be recorded safely.
             RuntimeError: called inside an open transaction, or after close().
         """
+        return self.record_by(fact, lambda alias: handlers.apply(fact, using=alias))
+
+    def record_by(self, fact: Fact, write: Callable[[str], Receipt]) -> Receipt:
+        """
+        Record one fact by `write(alias)`, which stores it and what follows from it in one commit.
+
+        In the journal the fact stands alone; what follows from it is made up for later. Errors as for `record`.
+        """
         self._refuse()
         if self._direct:
-            stored = self._store([fact], lambda alias: [handlers.apply(fact, using=alias)])
+            stored = self._store([fact], lambda alias: [write(alias)])
             if stored is not None:
                 return stored[0]
         return self._accept(fact)

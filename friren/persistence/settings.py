@@ -30,6 +30,7 @@ __all__ = [
     "PROBE_SECONDS_MIN",
     "READ_CACHE_QUERIES_MAX",
     "READ_CACHE_ROWS_MAX",
+    "READ_DEADLINE_SECONDS",
     "RELIEF_SECONDS",
     "RETRIES_MAX",
     "RETRY_PAUSE_SECONDS",
@@ -97,6 +98,8 @@ RELIEF_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = _env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=600)
 
 # --- reads in an outage
+# What a read may take before its caller gets what was known before; a page of a history takes milliseconds.
+READ_DEADLINE_SECONDS: Final = 5.0
 # The last good answers that are kept: what a dashboard or a bot asks again and again, and a few megabytes.
 READ_CACHE_QUERIES_MAX: Final = 64
 READ_CACHE_ROWS_MAX: Final = 1_000

@@ -174,12 +174,15 @@ class BookEvents(AccountService):
 
     def _store_and_book(self, fact: Fact) -> Receipt:
         """Store a fact and bring the books up to date with it, in one commit."""
-        self.recorder.refuse_closed()
-        try:
-            with booking(self.using) as seen_seq:
-                receipt = apply_within(fact, using=self.using)
-                book(self.account.id, seen_seq=seen_seq, using=self.using)
-        except PeriodClosedError:
-            # Told again what was stored before the close, it is a duplicate: outside a transaction that shows.
-            return apply(fact, using=self.using)
-        return receipt
+
+        def write(alias: str) -> Receipt:
+            try:
+                with booking(alias) as seen_seq:
+                    receipt = apply_within(fact, using=alias)
+                    book(self.account.id, seen_seq=seen_seq, using=alias)
+            except PeriodClosedError:
+                # Told again what was stored before the close, it is a duplicate: outside a transaction that shows.
+                return apply(fact, using=alias)
+            return receipt
+
+        return self.recorder.record_by(fact, write)

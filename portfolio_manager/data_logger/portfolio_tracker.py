@@ -25,7 +25,7 @@ from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
 from portfolio_manager.models import PeriodCheckpoint
 from trading_engine.models import Trade
-from trading_engine.trade_facts import TradeDetails, trade_fact
+from trading_engine.trade_facts import TradeDetails
 
 __all__ = ["PortfolioTracker"]
 
@@ -59,8 +59,7 @@ class PortfolioTracker(BookEvents):
         Returns:
             STORED, or DUPLICATE when the same fill is there already; it is booked either way.
         """
-        fact = trade_fact(
-            self.account,
+        fact = self._fill(
             action=action,
             quantity=quantity,
             price=price,

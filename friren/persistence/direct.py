@@ -1,0 +1,96 @@
+"""The direct way into the database: a ready connection, a deadline, and another try after passing trouble."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import Error
+
+from friren.errors import RejectedRecordError
+from friren.persistence.circuit import Circuit
+from friren.persistence.deadline import bounded_wrapper
+from friren.persistence.pool import Pool
+from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
+from friren.persistence.settings import RETRIES_MAX, RETRY_PAUSE_SECONDS
+
+__all__ = ["Direct", "line"]
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class Direct:
+    """
+    Runs work on connections of its own.
+
+    Args:
+        using: alias of the database in Django's settings.
+        alias: under which the work sees the connection.
+        deadline: seconds that it may take.
+        wake: asks the background for a connection.
+        failed: told of a connection that broke.
+    """
+
+    def __init__(
+        self,
+        using: str,
+        alias: str,
+        *,
+        deadline: float,
+        circuit: Circuit,
+        wake: Callable[[], None],
+        failed: Callable[[object], None],
+    ) -> None:
+        self.alias, self.deadline, self._circuit, self._failed = alias, deadline, circuit, failed
+        self.pool = Pool(
+            lambda: bounded_wrapper(using, alias, deadline=deadline), wake=wake, usable=lambda: circuit.closed
+        )
+
+    def run(self, work: Callable[[str], Result], *, deadline: float | None = None) -> Result | None:
+        """
+        Run `work(alias)`, and again after passing trouble, within the deadline.
+
+        Returns:
+            What it returns, or None when the database cannot do it now. A write may have happened all the
+            same: its facts know themselves by id and digest.
+
+        Raises:
+            RejectedRecordError: the data are wrong.
+        """
+        until = time.monotonic() + (self.deadline if deadline is None else deadline)
+        for _attempt in range(RETRIES_MAX + 1):
+            wrapper = self.pool.borrow(until) if self._circuit.closed else None
+            if wrapper is None:
+                if self.pool.open == 0 and self._circuit.closed:
+                    # Nobody answered in all that time: the next caller shall not wait for it again.
+                    self._failed("no connection could be had within the deadline")
+                return None
+            try:
+                with self.pool.lent(wrapper, self.alias, until):
+                    return work(self.alias)
+            except Error as exc:
+                if not self._may_retry(exc):
+                    return None
+            if time.monotonic() + RETRY_PAUSE_SECONDS >= until:
+                return None
+            time.sleep(RETRY_PAUSE_SECONDS * random.random())  # noqa: S311 - keeps rivals apart, no secret
+        return None
+
+    def _may_retry(self, error: Error) -> bool:
+        verdict = judge(error, Phase.COMMIT).verdict
+        if verdict is Verdict.REFUSE:
+            raise RejectedRecordError("", None, f"the database refuses this record: {error}") from error
+        if verdict is Verdict.RECONNECT:
+            self._failed(error)
+        elif verdict is Verdict.HOLD:
+            log.error("the database cannot do this now (SQLSTATE %s): %s", sqlstate_of(error), line(error))
+        return verdict is Verdict.RETRY
+
+
+def line(what: object) -> str:
+    """Return the text of an error as one line."""
+    return " ".join(str(what).split())
