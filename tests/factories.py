@@ -34,6 +34,8 @@ from trading_engine.models import (
     BacktestResult,
     BacktestRun,
     MarketRegime,
+    ModelPerformance,
+    ModelPrediction,
     Order,
     OrderStatusEvent,
     PredictionEvent,
@@ -41,9 +43,11 @@ from trading_engine.models import (
     Price,
     PriceRevision,
     RegimeHistory,
+    SentimentData,
     Signal,
     Symbol,
     Trade,
+    TradeSentiment,
     TradeStatusEvent,
 )
 from trading_engine.services import PriceRecorder
@@ -262,6 +266,56 @@ class TradeStatusEventFactory(FactFactory):
     account = factory.SelfAttribute("trade.account")
     to_status = "settled"
     occurred_at = factory.Sequence(later)
+
+
+class SentimentDataFactory(FactFactory):
+    class Meta:
+        model = SentimentData
+
+    timestamp = factory.Sequence(later)
+    symbol = factory.SubFactory(SymbolFactory)
+    news_source = "Reuters"
+    headline = factory.Sequence("Headline {}".format)
+    sentiment_score = 0.42
+    confidence = 0.9
+    finbert_scores = {"positive": 0.9, "neutral": 0.08, "negative": 0.02}
+    model_id = "finbert"
+
+
+class TradeSentimentFactory(DjangoModelFactory):
+    class Meta:
+        model = TradeSentiment
+
+    trade = factory.SubFactory(TradeFactory)
+    account = factory.SelfAttribute("trade.account")
+    sentiment = factory.SubFactory(SentimentDataFactory, symbol=factory.SelfAttribute("..trade.symbol"))
+
+
+class ModelPerformanceFactory(FactFactory):
+    class Meta:
+        model = ModelPerformance
+
+    model_id = "xgboost"
+    model_version = "7"
+    timestamp = factory.Sequence(later)
+    accuracy_score = 0.61
+    total_trades = 40
+    profitable_trades = 23
+    features_used = ["rsi", "vix"]
+    shap_summary = {"rsi": 0.31}
+
+
+class ModelPredictionFactory(FactFactory):
+    class Meta:
+        model = ModelPrediction
+
+    model_id = "xgboost"
+    model_version = "7"
+    timestamp = factory.Sequence(later)
+    symbol = factory.SubFactory(SymbolFactory)
+    predicted = {"direction": "up"}
+    confidence = 0.7
+    features = {"rsi": 61.2}
 
 
 class BacktestRunFactory(DjangoModelFactory):

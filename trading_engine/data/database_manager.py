@@ -16,7 +16,15 @@ import friren
 # Django's models can be imported only once it is set up, which is this handle's own work.
 if TYPE_CHECKING:
     from friren.operations.health import Report
-    from trading_engine.services import BacktestRecorder, PriceRecorder, RegimeLogger, SignalLogger, TradeLogger
+    from trading_engine.services import (
+        BacktestRecorder,
+        ModelTracker,
+        PriceRecorder,
+        RegimeLogger,
+        SentimentLogger,
+        SignalLogger,
+        TradeLogger,
+    )
     from trading_engine.services.base import Service
 
 __all__ = ["DatabaseManager"]
@@ -83,6 +91,16 @@ class DatabaseManager:
     def regimes(self) -> RegimeLogger:
         """Market regimes: of this account, or of the whole market without one."""
         return cast("RegimeLogger", self._logger("RegimeLogger", self._account))
+
+    @property
+    def sentiments(self) -> SentimentLogger:
+        """What models read out of the news; it belongs to no account."""
+        return cast("SentimentLogger", self._logger("SentimentLogger"))
+
+    @property
+    def models(self) -> ModelTracker:
+        """What models foretold, and how they did; no account's either."""
+        return cast("ModelTracker", self._logger("ModelTracker"))
 
     @property
     def prices(self) -> PriceRecorder:

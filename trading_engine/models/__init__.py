@@ -2,9 +2,11 @@
 
 from trading_engine.models.backtests import BacktestResult, BacktestRun
 from trading_engine.models.instruments import PredictionEvent, PredictionMarket, Symbol
+from trading_engine.models.learning import ModelPerformance, ModelPrediction
 from trading_engine.models.orders import Order, OrderStatusEvent
 from trading_engine.models.prices import Price, PriceRevision
 from trading_engine.models.regimes import MarketRegime, RegimeHistory
+from trading_engine.models.sentiment import SentimentData, TradeSentiment
 from trading_engine.models.signals import Signal
 from trading_engine.models.trades import Trade, TradeStatusEvent
 
@@ -12,6 +14,8 @@ __all__ = [
     "BacktestResult",
     "BacktestRun",
     "MarketRegime",
+    "ModelPerformance",
+    "ModelPrediction",
     "Order",
     "OrderStatusEvent",
     "PredictionEvent",
@@ -19,8 +23,10 @@ __all__ = [
     "Price",
     "PriceRevision",
     "RegimeHistory",
+    "SentimentData",
     "Signal",
     "Symbol",
     "Trade",
+    "TradeSentiment",
     "TradeStatusEvent",
 ]

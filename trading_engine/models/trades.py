@@ -80,6 +80,9 @@ class Trade(FactModel):
     event_title = models.TextField(blank=True)
     event_ends_at = models.DateTimeField(null=True, blank=True)
     status = ChoiceField(max_length=10, choices=TradeStatus, default=TradeStatus.FILLED)
+    sentiments = models.ManyToManyField(
+        "trading_engine.SentimentData", through="trading_engine.TradeSentiment", related_name="trades", blank=True
+    )
 
     class Meta(FactModel.Meta):
         constraints: ClassVar = [
