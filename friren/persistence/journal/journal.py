@@ -59,7 +59,7 @@ class Journal:
         self._root, self._segment_bytes, self._files = root, segment_bytes, files
         self._seed = seed_of(self.producer)
         self._reader = JournalReader(self.directory, address, files=files)
-        self._close = files.close
+        self._write, self._close = files.write, files.close
         self._lock = threading.Lock()  # the file and the numbers
         self._syncing = threading.Lock()  # taken before _lock: who holds it syncs for all who wait for it
         self._handle = self._lock_handle = _NONE
@@ -137,11 +137,12 @@ class Journal:
             problem = self._try_write(data) if self._handle != _NONE else problem
         if problem is not None:
             raise JournalUnavailableError(f"{self.directory}: {problem}") from problem
-        self._size += len(data)
 
     def _try_write(self, data: bytes) -> OSError | None:
         try:
-            self._files.write_all(self._handle, data)
+            written = self._write(self._handle, data)
+            if written < len(data):
+                self._files.write_all(self._handle, data[written:])
         except OSError as exc:
             try:
                 # Take half a record back; where that fails too, the segment ends here.
@@ -149,6 +150,7 @@ class Journal:
             except OSError:
                 self._abandon()
             return exc
+        self._size += len(data)
         return None
 
     def _abandon(self) -> None:

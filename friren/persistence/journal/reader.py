@@ -44,11 +44,10 @@ class _Place(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """How the last segment ended."""
+    """How the last segment ended: what is no record there, and the number of the last record there was."""
 
     junk: bytes
-    lost_to: int
-    torn: bool
+    end: int
 
 
 class JournalReader:
@@ -73,7 +72,7 @@ class JournalReader:
         self._lock = threading.Lock()
         self._place: _Place | None = None
         self._end: tuple[SegmentName, int, int] | None = None
-        self._rest = _Rest(b"", 0, torn=True)
+        self._rest = _Rest(b"", 0)
 
     def __repr__(self) -> str:
         return f"JournalReader({self.producer})"
@@ -123,7 +122,7 @@ class JournalReader:
 
     def _read(self, from_seq: int, limit: int, *, upto: int | None, final: bool) -> list[Record | Damage]:
         segments = segment_names(self.directory)
-        self._rest = _Rest(b"", 0, torn=True)
+        self._rest = _Rest(b"", 0)
         out: list[Record | Damage] = []
         expected = from_seq
         for segment, following in zip(segments, [*segments[1:], None], strict=True):
@@ -137,15 +136,15 @@ class JournalReader:
                 break
         if upto is not None and expected <= upto:
             out.append(Damage(expected, upto, self._rest.junk))
-        elif final and not self._rest.torn:
-            out.append(Damage(expected, max(expected, self._rest.lost_to), self._rest.junk))
+        elif final and expected <= self._rest.end:
+            out.append(Damage(expected, self._rest.end, self._rest.junk))
         return out[:limit]
 
     def _read_segment(
         self, segment: SegmentName, expected: int, limit: int, out: list[Record | Damage], *, last: int | None
     ) -> int:
         """Add what the segment holds from number `expected` on; return the number expected after it."""
-        self._rest = _Rest(b"", 0, torn=True)
+        self._rest = _Rest(b"", 0)
         try:
             handle = self._files.open_to_read(self.directory / segment.file_name)
         except OSError:
@@ -153,14 +152,16 @@ class JournalReader:
             return self._missing(expected, b"", out, last=last)
         try:
             scan = Scan(handle, seed=self._seed, offset=self._offset_of(segment, expected))
+            highest = expected - 1 if scan.resumed else segment.first_seq - 1
             while len(out) < limit:
                 found = scan.next()
                 if found is None:
-                    self._rest = _Rest(scan.junk, scan.lost_to, torn=scan.torn)
+                    self._rest = _Rest(scan.junk, max(highest, scan.lost_to) + (not scan.torn))
                     return self._missing(expected, scan.junk, out, last=last)
                 seq, payload = found
                 if last is not None and seq > last:
                     return self._missing(expected, scan.junk, out, last=last)
+                highest = seq
                 if seq < expected:
                     continue
                 if seq > expected:

@@ -24,14 +24,16 @@ class Scan:
         offset: in the file, where the next record is looked for.
         junk: bytes that are no record, met since the last record (the first of them, when they are many).
         lost_to: the highest number of a record whose head is whole and whose payload is not.
-        torn: whether the end was an unfinished record, or nothing; else bytes that once were more.
+        resumed: whether it began behind a record that was read before.
+        torn: whether nothing but an unfinished record follows the last head that is whole.
     """
 
     def __init__(self, handle: int, *, seed: int, offset: int = 0) -> None:
         self._handle, self._seed = handle, seed
         self._data, self._start = b"", 0
         self.offset, self.junk, self.lost_to, self.torn = offset, b"", 0, True
-        if offset == 0:
+        self.resumed = offset > 0
+        if not self.resumed:
             self._load(0, _CHUNK)
             self.offset = header_size(self._data)
 
@@ -42,7 +44,7 @@ class Scan:
         Args:
             payload: False leaves it unread (and unchecked): b"" stands for it.
         """
-        self.junk, self.lost_to = b"", 0
+        self.junk, self.lost_to, self.torn = b"", 0, True
         while self._have(RECORD_HEAD_SIZE):
             at = self.offset - self._start
             head = unpack_head(self._data, at, self._seed)
@@ -60,9 +62,8 @@ class Scan:
             self.offset += size
             if not payload or crc32(content, head.head_sum) == head.payload_sum:
                 return head.seq, content if payload else b""
-            self.lost_to = head.seq
+            self.lost_to, self.torn = head.seq, True
             self._keep_junk(content)
-        self.torn = not self.junk.strip(b"\0")
         return None
 
     def _have(self, size: int) -> bool:
@@ -87,7 +88,10 @@ class Scan:
         found = self._data.find(MARKER, at + 1)
         # A marker may begin in the last bytes of what is in memory.
         end = found if found >= 0 else max(len(self._data) - len(MARKER) + 1, at + 1)
-        self._keep_junk(self._data[at:end])
+        skipped = self._data[at:end]
+        self._keep_junk(skipped)
+        # Zeros are what a power cut leaves behind the last write, and never were a record.
+        self.torn = self.torn and not skipped.strip(b"\0")
         self.offset = self._start + end
 
     def _keep_junk(self, data: bytes) -> None:
