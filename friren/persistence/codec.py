@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypedDict
@@ -45,6 +46,7 @@ _upcasters: dict[tuple[str, int], Upcaster] = {}
 _versions: dict[str, int] = {}
 _records: dict[str, Mapping[str, Any]] = {}
 _encoder: Final = msgspec.json.Encoder()
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class UnreadableRecordError(FrirenError):
@@ -115,14 +117,13 @@ def encode(fact: Fact) -> bytes:
 
 def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> bytes:
     """Return the record that keeps what a caller said of a fill, and why it was refused. Takes any values."""
-    # ASCII and repr() for whatever is no JSON: the values are wrong in ways nobody foresaw.
-    text = json.dumps(said, default=_text, skipkeys=True, ensure_ascii=True)
-    # NaN and Infinity, which Python writes and JSON does not have, become text.
-    plain = json.loads(text, parse_constant=str)
+    plain = json.loads(json.dumps(said, default=_text, skipkeys=True), parse_constant=str)  # JSON has no NaN
     why = [type(error).__name__, str(error)]
-    return json.dumps(
-        {"v": _versions.get(kind, FIRST_VERSION), "kind": kind, "id": str(new_id()), "values": plain, "rejected": why}
-    ).encode()
+    version = _versions.get(kind, FIRST_VERSION)
+    record = {"v": version, "kind": kind, "id": str(new_id()), "values": plain, "rejected": why}
+    text = json.dumps(record, ensure_ascii=False)
+    # A lone surrogate, which UTF-8 does not have, is shown as Python would write it.
+    return _LONE_SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text).encode()
 
 
 def _text(value: Any) -> str:
@@ -157,7 +158,7 @@ def decode(payload: bytes) -> Fact:
             raise UnreadableRecordError(f"{record.kind}: fields that this Friren does not know")
     except KeyError as exc:
         raise UnreadableRecordError(f"no kind of fact is called {record.kind!r}") from exc
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise UnreadableRecordError(f"{record.kind}: {exc}") from exc
     return Fact(kind=record.kind, id=record.id, values=values)
 
