@@ -28,6 +28,7 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[
 
 INSTALLED_APPS = [
     "friren.core",
+    "friren.persistence",
     "friren.operations",
     "trading_engine",
     "portfolio_manager",
