@@ -83,9 +83,9 @@ def _ask(wanted: Mapping[str, Any], buckets: int, using: str) -> ModelMetrics:
     judged = Q(is_correct__isnull=False)
     counts = predictions.aggregate(
         predictions=Count("*"),
-        resolved=Count("*", filter=Q(resolved_at__isnull=False)),
-        judged=Count("*", filter=judged),
-        correct=Count("*", filter=Q(is_correct=True)),
+        resolved=Count("id", filter=Q(resolved_at__isnull=False)),
+        judged=Count("id", filter=judged),
+        correct=Count("id", filter=Q(is_correct=True)),
     )
     performances = ModelPerformance.objects.using(using).filter(**wanted)
     sums = performances.aggregate(evaluations=Count("*"), trades=Sum("total_trades"), won=Sum("profitable_trades"))
@@ -112,7 +112,7 @@ def _calibration(predictions: Any, buckets: int) -> tuple[CalibrationBucket, ...
         .annotate(
             count=Count("*"),
             mean=Cast(Avg("confidence"), FloatField()),
-            right=Count("*", filter=Q(is_correct=True)),
+            right=Count("id", filter=Q(is_correct=True)),
         )
         .order_by("bucket")
     )

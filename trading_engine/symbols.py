@@ -6,16 +6,19 @@ Symbols by natural key: the ticker, or ticker and venue.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from friren.core.models import Account
 from friren.persistence import checks
 from friren.persistence.facts import Fact
 from trading_engine.models import Symbol
 
-__all__ = ["SymbolKey", "symbol_id", "symbol_key"]
+__all__ = ["SymbolKey", "rows_of_symbol", "symbol_id", "symbol_key"]
+
+Query = TypeVar("Query", bound=QuerySet[Any, Any])
 
 TICKER_LENGTH_MAX: Final = 100
 VENUE_LENGTH_MAX: Final = 50
@@ -33,6 +36,18 @@ def symbol_key(field: str, value: Any) -> list[str]:
     pair = value if isinstance(value, list | tuple) and len(value) == 2 else (value, "")
     ticker = checks.check_text(field, pair[0], length=TICKER_LENGTH_MAX, blank=False)
     return [ticker, checks.check_text(f"{field} (venue)", pair[1], length=VENUE_LENGTH_MAX)]
+
+
+def rows_of_symbol(rows: Query, symbol: Any) -> Query:
+    """
+    Return those of `rows` whose `symbol` is the one given, as for `symbol_key`.
+
+    The symbol is looked up by a subquery and not by a join: with one value known before the rows are read, an index
+    on (symbol, time) gives them in order, and a page of the newest is read without sorting all the others.
+    """
+    ticker, venue = symbol_key("symbol", symbol)
+    wanted = Symbol.objects.filter(ticker=ticker, venue=venue).values("id")[:1]
+    return rows.filter(symbol=wanted)
 
 
 class SymbolKey:

@@ -13,7 +13,9 @@ __all__ = ["FrirenAdminConfig", "FrirenAdminSite"]
 
 OTHER: Final = "Other"
 # What a trader opens first stands first; a group that is not named here comes last.
-GROUPS: Final = ("Trading", "Books", "Market data", "Backtests", "Accounts and people", "System", OTHER)
+GROUPS: Final = (
+    "Trading", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people", "System", OTHER,
+)  # fmt: skip
 
 
 class FrirenAdminSite(AdminSite):

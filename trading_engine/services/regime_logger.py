@@ -15,7 +15,7 @@ from friren.persistence.reads import light_rows, newest_first
 from friren.persistence.receipts import Receipt, Rows
 from trading_engine.models import MarketRegime, RegimeHistory
 from trading_engine.services.base import Service
-from trading_engine.symbols import symbol_key
+from trading_engine.symbols import rows_of_symbol
 
 __all__ = ["MARKET_WIDE", "RegimeDetails", "RegimeLogger"]
 
@@ -129,8 +129,7 @@ class RegimeLogger(Service):
         fields = spec_of(RegimeHistory).fields
         rows = RegimeHistory.objects.using(self.using).filter(account=self.account.id if self.account else None)
         if symbol is not None:
-            ticker, venue = symbol_key("symbol", symbol)
-            rows = rows.filter(symbol__ticker=ticker, symbol__venue=venue)
+            rows = rows_of_symbol(rows, symbol)
         if detector is not None:
             rows = rows.filter(detector=fields["detector"].check("detector", detector))
         if regime_type is not None:
@@ -168,5 +167,4 @@ class RegimeLogger(Service):
         rows = rows.filter(account=self.account.id if self.account else None, detector=checked)
         if symbol is None:
             return rows.filter(symbol=None)
-        ticker, venue = symbol_key("symbol", symbol)
-        return rows.filter(symbol__ticker=ticker, symbol__venue=venue)
+        return rows_of_symbol(rows, symbol)

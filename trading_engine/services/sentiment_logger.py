@@ -20,7 +20,7 @@ from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import SentimentData, Trade, TradeSentiment
 from trading_engine.services.base import Service
-from trading_engine.symbols import symbol_key
+from trading_engine.symbols import rows_of_symbol
 
 __all__ = ["SentimentDetails", "SentimentLogger"]
 
@@ -154,8 +154,7 @@ class SentimentLogger(Service):
         fields = spec_of(SentimentData).fields
         rows = SentimentData.objects.using(self.using).all()
         if symbol is not None:
-            ticker, venue = symbol_key("symbol", symbol)
-            rows = rows.filter(symbol__ticker=ticker, symbol__venue=venue)
+            rows = rows_of_symbol(rows, symbol)
         if news_source is not None:
             rows = rows.filter(news_source=fields["news_source"].check("news_source", news_source))
         if model_id is not None:

@@ -21,7 +21,7 @@ from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from trading_engine.models import Signal, Trade
 from trading_engine.models.choices import SignalKind
 from trading_engine.services.base import AccountService
-from trading_engine.symbols import symbol_key
+from trading_engine.symbols import rows_of_symbol
 
 __all__ = ["SignalDetails", "SignalLogger"]
 
@@ -158,8 +158,7 @@ class SignalLogger(AccountService):
         fields = spec_of(Signal).fields
         signals = Signal.objects.using(self.using).filter(account=self.account.id)
         if symbol is not None:
-            ticker, venue = symbol_key("symbol", symbol)
-            signals = signals.filter(symbol__ticker=ticker, symbol__venue=venue)
+            signals = rows_of_symbol(signals, symbol)
         if strategy is not None:
             signals = signals.filter(strategy_name=fields["strategy_name"].check("strategy", strategy))
         if signal_type is not None:

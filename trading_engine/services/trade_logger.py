@@ -20,7 +20,7 @@ from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
 from trading_engine.services.orders import EVENT_PARAMETERS, OrderMethods
-from trading_engine.symbols import symbol_key
+from trading_engine.symbols import rows_of_symbol
 from trading_engine.trade_facts import (
     EXTERNAL_ID_LENGTH_MAX,
     TRADE_KEYWORDS,
@@ -215,8 +215,7 @@ class TradeLogger(OrderMethods):
         """
         trades = Trade.objects.using(self.using).filter(account=self.account.id)
         if symbol is not None:
-            ticker, venue = symbol_key("symbol", symbol)
-            trades = trades.filter(symbol__ticker=ticker, symbol__venue=venue)
+            trades = rows_of_symbol(trades, symbol)
         if strategy is not None:
             trades = trades.filter(strategy_used=spec_of(Trade).fields["strategy_used"].check("strategy", strategy))
         if status is not None:
