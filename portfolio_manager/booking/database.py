@@ -1,4 +1,4 @@
-"""The SQL of the books, run prepared on Django's own connection. See docs/decisions for why not through the ORM."""
+"""The SQL of the books, run prepared on Django's own connection. Why: docs/decisions/0015."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_current_positions_book_what_was_only_logged(tracker, account) -> None:
 
 
 def test_an_open_transaction_is_refused(tracker) -> None:
-    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+    with pytest.raises(RuntimeError, match="open transaction"), transaction.atomic():
         tracker.record_trade(**buy(1))
     assert not Trade.objects.exists()
 
