@@ -122,7 +122,7 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
 
 def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
     try:
-        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}")
+        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}".rstrip(": "))
     except (FrirenError, DatabaseError):
         # The reason is what the caller has to hear, not that it could not be stored either.
         log.exception("the run %s could not be marked as failed", run_id)

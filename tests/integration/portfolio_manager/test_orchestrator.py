@@ -215,6 +215,15 @@ class TestFailure:
         assert row.finished_at is not None
         assert not BacktestResult.objects.exists()
 
+    def test_a_run_that_was_interrupted_is_not_left_running(self):
+        def stop(bars):
+            raise KeyboardInterrupt
+
+        plan = BacktestPlan(series={"AAA": wave()}, strategies=("sma_cross",))
+        with pytest.raises(KeyboardInterrupt):
+            run_backtest(plan, progress=stop)
+        assert BacktestRun.objects.values_list("status", "status_message").get() == ("FAILED", "KeyboardInterrupt")
+
     def test_books_that_differ_from_what_was_traded_fail_the_run(self, monkeypatch):
         monkeypatch.setattr("portfolio_manager.backtests.stored_equity", lambda *_: Decimal(1))
 
