@@ -64,7 +64,12 @@ class Recorder:
         rejected: list[tuple[int, RejectedRecordError]] = []
         for index, make in enumerate(makers):
             try:
-                outcome = self.record(make()).outcome
+                fact = make()
+            except RejectedRecordError as exc:
+                rejected.append((index, exc))
+                continue
+            try:
+                outcome = self.record(fact).outcome
             except RejectedRecordError as exc:
                 rejected.append((index, exc.named(parameters or {})))
                 continue
