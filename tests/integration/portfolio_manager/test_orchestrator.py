@@ -159,6 +159,13 @@ class TestFinalEquity:
         held = sum(p.quantity * series[p.instrument.key][-1].close for p in books.positions if p.quantity)
         assert report.final_equity == books.balances["USD"] + held
 
+    def test_is_the_start_and_the_profit_of_all_round_trips(self):
+        series = {"AAA": wave(), "BBB": wave("BBB", level=37, days=300)}
+        report = run(strategies=("donchian_breakout", "mean_reversion", "sma_cross"), series=series)
+
+        assert report.final_equity == report.starting_cash + sum(trip.net_pnl for trip in report.trips)
+        assert report.equity[-1][1] == report.final_equity
+
     def test_uses_the_multiplier_of_the_symbol(self):
         from trading_engine.models import Symbol
 
