@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import psycopg
 import pytest
+from django.db import DatabaseError, connection
 
 from friren.core.models import Account
 from friren.errors import FrirenError, RejectedRecordError
@@ -54,6 +56,14 @@ class Deaf(NextOpenVenue):
 
     def submit(self, ticket):
         raise ConnectionError("no line to the venue")
+
+
+def cut_the_connection():
+    """End the session of this thread's connection, from another one."""
+    settings = connection.get_connection_params()
+    settings = {name: settings[name] for name in ("dbname", "user", "host", "port") if settings.get(name)}
+    with psycopg.connect(**settings, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
 
 
 class TestWhatIsStored:
@@ -230,6 +240,24 @@ class TestFailure:
         with pytest.raises(KeyboardInterrupt):
             run_backtest(plan, progress=stop)
         assert BacktestRun.objects.values_list("status", "status_message").get() == ("FAILED", "KeyboardInterrupt")
+
+    def test_a_connection_that_breaks_fails_the_run_and_keeps_what_was_stored(self):
+        bars, done = wave(), []
+
+        def cut(steps):
+            done.append(steps)
+            if len(done) == 200:
+                cut_the_connection()
+
+        plan = BacktestPlan(series={"AAA": bars}, strategies=("donchian_breakout",))
+        with pytest.raises(DatabaseError):
+            run_backtest(plan, progress=cut)
+        row = BacktestRun.objects.get()
+        assert row.status == "FAILED"
+        assert "terminating connection" in row.status_message
+        orders = Order.objects.filter(account=row.account_id)
+        assert orders.filter(status="filled").count() == Trade.objects.count() > 0
+        assert stored_equity(row.account, {"AAA": bars[199].close}) > 0
 
     def test_books_that_differ_from_what_was_traded_fail_the_run(self, monkeypatch):
         monkeypatch.setattr("portfolio_manager.backtests.stored_equity", lambda *_: Decimal(1))
