@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 
 import friren
 from friren.accounts import AccountHandle, open_account
@@ -122,8 +123,10 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
 
 def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
     try:
-        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}")
-    except (FrirenError, DatabaseError):
+        # What ended the run may have been the connection; Django does not take a new one by itself.
+        connections[runs.using].close_if_unusable_or_obsolete()
+        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}".rstrip(": "))
+    except (FrirenError, AnyDatabaseError):
         # The reason is what the caller has to hear, not that it could not be stored either.
         log.exception("the run %s could not be marked as failed", run_id)
 

@@ -121,8 +121,11 @@ def value_at_risk(returns: Sequence[float], *, tail: float = VAR_TAIL) -> float 
         raise RejectedRecordError("tail", tail, "between 0 and 1")
     if len(returns) < RETURNS_MIN:
         return None
-    quantile = _figure("value_at_risk", returns, cutoff=tail)
-    return None if quantile is None else max(0.0, -quantile)
+    ordered = sorted(returns)
+    place = tail * (len(ordered) - 1)
+    below = math.floor(place)
+    step = ordered[min(below + 1, len(ordered) - 1)] - ordered[below]
+    return max(0.0, -(ordered[below] + step * (place - below)))
 
 
 def value_at_risk_amount(returns: Sequence[float], value: Decimal, *, tail: float = VAR_TAIL) -> Decimal | None:

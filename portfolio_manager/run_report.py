@@ -115,7 +115,8 @@ def print_report(console: Console, report: RunReport) -> None:
     if report.refusals:
         reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(report.refusals.items()))
         parts.append(Text(f"Signals without an order: {reasons}", style="dim"))
-    console.print(Panel(Group(*parts), title=title, subtitle=f"account {report.account}", expand=False))
+    # Text and not str: names are printed as they are, and not read as markup.
+    console.print(Panel(Group(*parts), title=Text(title), subtitle=Text(f"account {report.account}"), expand=False))
 
 
 def _figures(report: RunReport) -> Table:
@@ -155,7 +156,7 @@ def _by(heading: str, groups: Sequence[KeyedPnl]) -> Table:
     for group in groups:
         colour = "green" if group.net_pnl > 0 else "red" if group.net_pnl < 0 else ""
         table.add_row(
-            group.key,
+            Text(group.key),
             str(group.trips),
             str(group.trips - group.closed),
             _percent(group.win_rate),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from django.db import IntegrityError
+
 from friren.core.models import User
 
 __all__ = ["FIRST_STAFF_USERNAME", "make_first_staff_user"]
@@ -24,5 +26,9 @@ def make_first_staff_user() -> str | None:
     if User.objects.filter(is_staff=True).exists() or User.objects.filter(username=FIRST_STAFF_USERNAME).exists():
         return None
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    User.objects.create_superuser(username=FIRST_STAFF_USERNAME, password=password)
+    try:
+        User.objects.create_superuser(username=FIRST_STAFF_USERNAME, password=password)
+    except IntegrityError:
+        # Another process made it a moment ago, and told its password to somebody else.
+        return None
     return password

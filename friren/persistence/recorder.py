@@ -101,7 +101,12 @@ class Recorder:
         rejected: list[tuple[int, RejectedRecordError]] = []
         for index, make in enumerate(makers):
             try:
-                counts[self.record(make()).outcome] += 1
+                fact = make()
+            except RejectedRecordError as exc:
+                rejected.append((index, exc))
+                continue
+            try:
+                counts[self.record(fact).outcome] += 1
             except RejectedRecordError as exc:
                 rejected.append((index, exc.named(parameters or {})))
         return BulkReceipt(

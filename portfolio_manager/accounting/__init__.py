@@ -19,7 +19,7 @@ from portfolio_manager.accounting.facts import (
     fold_key,
 )
 from portfolio_manager.accounting.fold import Effect, Fold
-from portfolio_manager.accounting.marks import Mark, mark
+from portfolio_manager.accounting.marks import Mark, average_price, mark
 from portfolio_manager.accounting.positions import Leg, Lot, PositionState, Role, Side
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Side",
     "Source",
     "Split",
+    "average_price",
     "bounded",
     "cash_entry",
     "exact_sum",

@@ -10,7 +10,7 @@ from portfolio_manager.accounting.entries import bounded, notional
 from portfolio_manager.accounting.facts import InstrumentType
 from portfolio_manager.accounting.positions import Side
 
-__all__ = ["Mark", "mark"]
+__all__ = ["Mark", "average_price", "mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,13 @@ class Mark:
     unrealized_pnl: Decimal
     margin: Decimal | None = None
     liquidation_price: Decimal | None = None
+
+
+def average_price(money: Decimal, quantity: Decimal, multiplier: Decimal) -> Decimal | None:
+    """Return money / (quantity × multiplier), the price per unit; None of nothing."""
+    if not quantity:
+        return None
+    return quantize(CONTEXT.divide(money, CONTEXT.multiply(quantity, multiplier)))
 
 
 def mark(

@@ -9,10 +9,10 @@ from uuid import UUID
 from friren.persistence.handlers import one_commit
 from portfolio_manager.accounting import Dividend, Resolution, Split, cash_entry
 from portfolio_manager.booking.changes import Changes, save, write
-from portfolio_manager.booking.database import query
+from portfolio_manager.booking.database import pipelined, query
 from portfolio_manager.booking.refold import refold
-from portfolio_manager.booking.rows import cash_where
-from portfolio_manager.booking.state import Group, Locked, Moment, Pending, find_pending, last_seq, lock
+from portfolio_manager.booking.rows import CASH, cash_of
+from portfolio_manager.booking.state import Group, Locked, Moment, Pending, last_seq, open_books
 
 __all__ = ["book", "booking", "catch_up"]
 
@@ -47,13 +47,11 @@ def book(account: UUID, *, seen_seq: int, using: str) -> tuple[Locked, list[Pend
     Raises:
         RejectedRecordError: there is no such account, or a sum would reach 1e20.
     """
-    books = lock(account, seen_seq=seen_seq, using=using)
-    stood = (books.booked_seq, books.horizon_seq)
-    pending = find_pending(books)
-    if pending:
-        _book_cash(books, [one for one in pending if one.kind == "cash"])
-        _book_groups(books, [one for one in pending if one.kind != "cash"])
-    if pending or stood != (books.booked_seq, books.horizon_seq):
+    books, pending = open_books(account, seen_seq=seen_seq, using=using)
+    with pipelined(using):
+        if pending:
+            _book_cash(books, [one for one in pending if one.kind == "cash"])
+            _book_groups(books, [one for one in pending if one.kind != "cash"])
         save(books)
     return books, pending
 
@@ -62,8 +60,8 @@ def _book_cash(books: Locked, pending: list[Pending]) -> None:
     if not pending:
         return
     ids = {"account": books.account, "ids": [one.id for one in pending]}
-    movements = cash_where(books.using, "AND c.id = ANY(%(ids)s)", ids)
-    write(books, Changes(entries=[cash_entry(cash, books.base_currency) for cash in movements]))
+    movements = query(books.using, CASH + "AND c.id = ANY(%(ids)s)", ids)
+    write(books, Changes(entries=[cash_entry(cash_of(row), books.base_currency) for row in movements]))
 
 
 def _book_groups(books: Locked, pending: list[Pending]) -> None:

@@ -1,9 +1,10 @@
-"""The SQL of the books, run prepared on Django's own connection. See docs/decisions for why not through the ORM."""
+"""The SQL of the books, run prepared on Django's own connection. Why: docs/decisions/0015."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -21,9 +22,10 @@ from portfolio_manager.models import (
 )
 from trading_engine.models import Symbol, Trade, TradeStatusEvent
 
-__all__ = ["Row", "execute", "query", "sql", "upsert"]
+__all__ = ["Row", "execute", "pipelined", "query", "query_all", "sql", "upsert"]
 
 Row = tuple[Any, ...]
+Parameters = Mapping[str, Any] | Sequence[Any]
 
 
 @functools.cache
@@ -45,14 +47,32 @@ def sql(text: str) -> str:
     return text.format(**{model.__name__: f'"{model._meta.db_table}"' for model in named})
 
 
-def query(using: str, text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[Row]:
+@contextlib.contextmanager
+def pipelined(using: str) -> Iterator[None]:
+    """Send statements without waiting for each other's end; an error shows at the next read, or at the end."""
+    connection = connections[using]
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def query(using: str, text: str, parameters: Parameters) -> list[Row]:
     """Return the rows of a query, see `sql`."""
     with connections[using].wrap_database_errors, _cursor(using) as cursor:
         cursor.execute(sql(text), parameters)
         return cursor.fetchall()
 
 
-def execute(using: str, text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> None:
+def query_all(using: str, *questions: tuple[str, Parameters]) -> list[list[Row]]:
+    """Return the rows of several queries in one round trip; each sees what is committed when its turn comes."""
+    with pipelined(using), contextlib.ExitStack() as stack:
+        cursors = [stack.enter_context(_cursor(using)) for _ in questions]
+        for cursor, (text, parameters) in zip(cursors, questions, strict=True):
+            cursor.execute(sql(text), parameters)
+        return [cursor.fetchall() for cursor in cursors]
+
+
+def execute(using: str, text: str, parameters: Parameters) -> None:
     """Run a statement that returns nothing, see `sql`."""
     with connections[using].wrap_database_errors, _cursor(using) as cursor:
         cursor.execute(sql(text), parameters)

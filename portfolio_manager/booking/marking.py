@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from friren.core.numbers import CONTEXT
 from portfolio_manager.accounting import Side, mark
-from portfolio_manager.booking.database import Row, execute, query
+from portfolio_manager.booking.database import Row, execute, pipelined, query
 from portfolio_manager.booking.state import Locked
 
 __all__ = ["Marked", "mark_positions"]
@@ -53,14 +53,16 @@ def mark_positions(books: Locked, prices: Mapping[Any, Decimal], at: dt.datetime
     """
     unpriced: list[str] = []
     count = 0
-    for row in query(books.using, _HELD, (books.account,)):
-        position, name, venue, marked_at = row[0], row[1], row[2], row[9]
-        price = prices.get((name, venue), prices.get(name))
-        if price is None:
-            unpriced.append(name)
-        elif marked_at is None or marked_at <= at:
-            execute(books.using, _MARK, (*_marks(row, price), at, position))
-            count += 1
+    held = query(books.using, _HELD, (books.account,))
+    with pipelined(books.using):
+        for row in held:
+            position, name, venue, marked_at = row[0], row[1], row[2], row[9]
+            price = prices.get((name, venue), prices.get(name))
+            if price is None:
+                unpriced.append(name)
+            elif marked_at is None or marked_at <= at:
+                execute(books.using, _MARK, (*_marks(row, price), at, position))
+                count += 1
     return Marked(count, tuple(dict.fromkeys(unpriced)))
 
 

@@ -12,7 +12,7 @@ from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
 from portfolio_manager.booking.database import query
 
-__all__ = ["PNL_KEYS", "Pnl", "read_pnl"]
+__all__ = ["PNL_KEYS", "Pnl", "check_key", "read_pnl"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +75,16 @@ _PNL: Final = """
 """
 
 
+def check_key(by: Any) -> None:
+    """Refuse what is no key of `read_pnl`."""
+    if not isinstance(by, str | None) or by not in PNL_KEYS:
+        raise RejectedRecordError("by", by, f"must be None or one of {', '.join(filter(None, PNL_KEYS))}")
+
+
 def read_pnl(
     account: UUID, *, start: dt.datetime | None, end: dt.datetime | None, by: str | None, using: str
 ) -> list[tuple[str, Pnl]]:
-    """
-    Return (key, profit and loss) per key and currency, in their order.
-
-    Raises:
-        RejectedRecordError: `by` is no key.
-    """
-    if not isinstance(by, str | None) or by not in PNL_KEYS:
-        raise RejectedRecordError("by", by, f"must be None or one of {', '.join(filter(None, PNL_KEYS))}")
+    """Return (key, profit and loss) per key and currency, in their order; `by` is one of PNL_KEYS."""
     parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
     rows = query(using, _PNL.format(key=PNL_KEYS[by]), parameters)
     return [

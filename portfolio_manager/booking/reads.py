@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from friren.core.numbers import CONTEXT, quantize
+from portfolio_manager.accounting import average_price
 from portfolio_manager.booking.database import query, sql
 from portfolio_manager.booking.state import has_pending_sql
 
@@ -61,9 +61,9 @@ class PositionRow:
     marked_at: dt.datetime | None
 
     @property
-    def entry_price(self) -> Decimal:
-        """The average price of everything that was added to it."""
-        return quantize(CONTEXT.divide(self.opened_cost, CONTEXT.multiply(self.opened_quantity, self.multiplier)))
+    def entry_price(self) -> Decimal | None:
+        """The average price of everything that was added to it; of a split's worth of units, today's."""
+        return average_price(self.opened_cost, self.opened_quantity, self.multiplier)
 
     @property
     def entry_date(self) -> dt.datetime:

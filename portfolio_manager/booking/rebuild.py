@@ -16,7 +16,7 @@ from portfolio_manager.booking.books import book
 from portfolio_manager.booking.changes import Changes, save, write
 from portfolio_manager.booking.database import execute, query
 from portfolio_manager.booking.refold import differences, fold_group
-from portfolio_manager.booking.rows import ENTRY_COLUMNS, cash_where, entry_of
+from portfolio_manager.booking.rows import CASH, ENTRY_COLUMNS, cash_of, entry_of
 from portfolio_manager.booking.state import EARLIEST, Group, Locked, find_pending, last_seq
 from portfolio_manager.booking.stored import group_condition, group_parameters
 from portfolio_manager.booking.sums import stored_sums
@@ -122,8 +122,9 @@ def _compare_cash(books: Locked) -> Changes:
         f"SELECT {columns} FROM {{LedgerEntry}} WHERE account_id = %s AND cash_movement_id IS NOT NULL",
         (books.account,),
     )
-    movements = cash_where(books.using, "", {"account": books.account})
-    _compare_entries(changes, map(entry_of, rows), [cash_entry(cash, books.base_currency) for cash in movements])
+    movements = query(books.using, CASH, {"account": books.account})
+    wanted = [cash_entry(cash_of(row), books.base_currency) for row in movements]
+    _compare_entries(changes, map(entry_of, rows), wanted)
     return changes
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from portfolio_manager.accounting import (
     Dividend,
     Effect,
     Entry,
-    Fill,
     Fold,
     Leg,
     PositionState,
@@ -18,9 +19,10 @@ from portfolio_manager.accounting import (
     fold_key,
 )
 from portfolio_manager.booking.changes import Changes, write
-from portfolio_manager.booking.rows import actions_where, fills_where, resolutions_where
+from portfolio_manager.booking.database import Row, query_all
+from portfolio_manager.booking.rows import ACTIONS, FILLS, RESOLUTIONS, action_of, fill_of, resolution_of
 from portfolio_manager.booking.state import Group, Locked, Moment
-from portfolio_manager.booking.stored import StoredTail, group_condition, group_parameters, load_tail
+from portfolio_manager.booking.stored import StoredTail, group_condition, group_parameters, load_tail, positions_sql
 
 __all__ = ["Folded", "differences", "fold_group", "refold"]
 
@@ -70,10 +72,15 @@ def refold(books: Locked, group: Group, start: Moment) -> list[_Event]:
 
 def fold_group(books: Locked, group: Group, start: Moment) -> Folded:
     """Return a group as it is stored and as it should be, from `start` or somewhat earlier on."""
-    tail = load_tail(books, group, start)
+    parameters = group_parameters(books, group, start)
+    events, event_of = _events_sql(group)
+    positions, fill_rows, event_rows = query_all(
+        books.using, (positions_sql(group), parameters), (_fills_sql(group), parameters), (events, parameters)
+    )
+    tail = load_tail(books, positions, start, parameters, events=bool(event_rows))
     if tail.restart is not None:
         return fold_group(books, group, tail.restart)
-    fills, others = _facts(books, group, start)
+    fills, others = [fill_of(row) for row in fill_rows], [event_of(row) for row in event_rows]
     folding = Fold(**books.rules, opening=tail.opening)
     wanted = Effect(positions={position.id: position for position in tail.opening})
     for fact in sorted([*fills, *others], key=fold_key):
@@ -84,17 +91,17 @@ def fold_group(books: Locked, group: Group, start: Moment) -> Folded:
     return Folded(tail, wanted, frozenset(fill.id for fill in fills), others)
 
 
-def _facts(books: Locked, group: Group, start: Moment) -> tuple[list[Fill], list[_Event]]:
-    parameters = group_parameters(books, group, start)
-    since = "AND {0}.{1} >= %(time)s AND ({0}.{1}, {0}.id) >= (%(time)s, %(id)s)"
-    fills = fills_where(
-        books.using, f"AND {group_condition(group, 't')} " + since.format("t", "executed_at"), parameters
-    )
+_SINCE: Final = "AND {0}.{1} >= %(time)s AND ({0}.{1}, {0}.id) >= (%(time)s, %(id)s)"
+
+
+def _fills_sql(group: Group) -> str:
+    return f"{FILLS} AND {group_condition(group, 't')} " + _SINCE.format("t", "executed_at")
+
+
+def _events_sql(group: Group) -> tuple[str, Callable[[Row], _Event]]:
     if group.symbol is None:
-        condition = "AND r.market_id = %(instrument)s " + since.format("r", "resolved_at")
-        return fills, list(resolutions_where(books.using, condition, parameters))
-    condition = "AND a.symbol_id = %(instrument)s " + since.format("a", "effective_at")
-    return fills, list(actions_where(books.using, condition, parameters))
+        return f"{RESOLUTIONS} AND r.market_id = %(instrument)s " + _SINCE.format("r", "resolved_at"), resolution_of
+    return f"{ACTIONS} AND a.symbol_id = %(instrument)s " + _SINCE.format("a", "effective_at"), action_of
 
 
 def differences(folded: Folded) -> Changes:

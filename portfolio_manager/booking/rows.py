@@ -25,36 +25,46 @@ from portfolio_manager.accounting import (
     Source,
     Split,
 )
-from portfolio_manager.booking.database import Row, query
+from portfolio_manager.booking.database import Row
 
 __all__ = [
+    "ACTIONS",
+    "CASH",
     "ENTRY_COLUMNS",
-    "FILL_COLUMNS",
+    "FILLS",
     "LEG_COLUMNS",
     "POSITION_COLUMNS",
-    "actions_where",
-    "cash_where",
+    "RESOLUTIONS",
+    "action_of",
+    "cash_of",
     "entry_of",
     "entry_row",
-    "fills_where",
+    "fill_of",
     "leg_of",
     "leg_row",
     "lots_of",
     "moment_of",
     "position_of",
     "position_row",
-    "resolutions_where",
+    "resolution_of",
 ]
 
-FILL_COLUMNS: Final = """
-    t.id, t.executed_at, t.instrument_type, t.symbol_id, t.market_id, s.currency, s.multiplier, t.action, t.quantity,
-    t.price, t.strategy_used, t.amount, t.commission, t.commission_currency, t.round_trip, t.leverage,
-    t.stop_loss_price, t.target_price, t.exit_reason, t.regime_at_entry
-"""
-_FILLS: Final = (
-    "SELECT " + FILL_COLUMNS + " FROM {Trade} t LEFT JOIN {Symbol} s ON s.id = t.symbol_id "
-    "WHERE t.account_id = %(account)s AND t.status <> 'busted' "
-)
+# The facts of %(account)s, each to be narrowed by a condition on its alias. Busted trades are none.
+FILLS: Final = """
+    SELECT t.id, t.executed_at, t.instrument_type, t.symbol_id, t.market_id, s.currency, s.multiplier, t.action,
+           t.quantity, t.price, t.strategy_used, t.amount, t.commission, t.commission_currency, t.round_trip,
+           t.leverage, t.stop_loss_price, t.target_price, t.exit_reason, t.regime_at_entry
+    FROM {Trade} t LEFT JOIN {Symbol} s ON s.id = t.symbol_id
+    WHERE t.account_id = %(account)s AND t.status <> 'busted' """
+ACTIONS: Final = """
+    SELECT a.id, a.effective_at, a.symbol_id, a.kind, a.ratio, a.amount, a.currency
+    FROM {CorporateAction} a WHERE a.account_id = %(account)s """
+RESOLUTIONS: Final = """
+    SELECT r.id, r.resolved_at, r.market_id, r.yes_payout
+    FROM {MarketResolution} r WHERE r.account_id = %(account)s """
+CASH: Final = """
+    SELECT c.id, c.occurred_at, c.kind, c.currency, c.amount
+    FROM {CashMovement} c WHERE c.account_id = %(account)s """
 
 POSITION_COLUMNS: Final = (
     "id", "trade_id", "instrument_type", "symbol_id", "market_id", "strategy_used", "slot", "side", "opened_at",
@@ -72,12 +82,8 @@ ENTRY_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def fills_where(using: str, condition: str, parameters: dict[str, Any]) -> list[Fill]:
-    """Return the fills of %(account)s that count (not the busted ones), narrowed by `condition` on trade t."""
-    return [_fill(row) for row in query(using, _FILLS + condition, parameters)]
-
-
-def _fill(row: Row) -> Fill:
+def fill_of(row: Row) -> Fill:
+    """Return a fill read by FILLS."""
     symbol, market, currency, multiplier = row[3:7]
     return Fill(
         id=row[0],
@@ -108,43 +114,24 @@ def _instrument(
     return Instrument(type=kind, key=symbol, currency=currency or "", multiplier=multiplier or Decimal(1))
 
 
-def actions_where(using: str, condition: str, parameters: dict[str, Any]) -> list[Split | Dividend]:
-    """Return the corporate actions of %(account)s, narrowed by `condition` on action a."""
-    text = (
-        "SELECT a.id, a.effective_at, a.symbol_id, a.kind, a.ratio, a.amount, a.currency FROM {CorporateAction} a "
-        "WHERE a.account_id = %(account)s " + condition
-    )
-    found: list[Split | Dividend] = []
-    for fact, moment, symbol, kind, ratio, amount, currency in query(using, text, parameters):
-        if kind == "SPLIT":
-            found.append(Split(id=fact, at=moment, symbol=symbol, ratio=ratio))
-        else:
-            found.append(Dividend(id=fact, at=moment, symbol=symbol, amount=amount, currency=currency))
-    return found
+def action_of(row: Row) -> Split | Dividend:
+    """Return a corporate action read by ACTIONS."""
+    fact, moment, symbol, kind, ratio, amount, currency = row
+    if kind == "SPLIT":
+        return Split(id=fact, at=moment, symbol=symbol, ratio=ratio)
+    return Dividend(id=fact, at=moment, symbol=symbol, amount=amount, currency=currency)
 
 
-def resolutions_where(using: str, condition: str, parameters: dict[str, Any]) -> list[Resolution]:
-    """Return the resolutions of %(account)s, narrowed by `condition` on resolution r."""
-    text = (
-        "SELECT r.id, r.resolved_at, r.market_id, r.yes_payout FROM {MarketResolution} r "
-        "WHERE r.account_id = %(account)s " + condition
-    )
-    return [
-        Resolution(id=fact, at=moment, market=market, yes_payout=payout)
-        for fact, moment, market, payout in query(using, text, parameters)
-    ]
+def resolution_of(row: Row) -> Resolution:
+    """Return a resolution read by RESOLUTIONS."""
+    fact, moment, market, payout = row
+    return Resolution(id=fact, at=moment, market=market, yes_payout=payout)
 
 
-def cash_where(using: str, condition: str, parameters: dict[str, Any]) -> list[Cash]:
-    """Return the cash movements of %(account)s, narrowed by `condition` on movement c."""
-    text = (
-        "SELECT c.id, c.occurred_at, c.kind, c.currency, c.amount FROM {CashMovement} c "
-        "WHERE c.account_id = %(account)s " + condition
-    )
-    return [
-        Cash(id=fact, at=moment, kind=kind, currency=currency, amount=amount)
-        for fact, moment, kind, currency, amount in query(using, text, parameters)
-    ]
+def cash_of(row: Row) -> Cash:
+    """Return a cash movement read by CASH."""
+    fact, moment, kind, currency, amount = row
+    return Cash(id=fact, at=moment, kind=kind, currency=currency, amount=amount)
 
 
 def position_of(row: Row, currency: str | None, multiplier: Decimal | None, lots: tuple[Lot, ...]) -> PositionState:

@@ -11,10 +11,20 @@ from uuid import UUID
 
 from friren.core.models import Account
 from friren.errors import RejectedRecordError
-from portfolio_manager.booking.database import query, sql
+from portfolio_manager.booking.database import Row, query, query_all, sql
 from portfolio_manager.models import AccountState
 
-__all__ = ["EARLIEST", "Group", "Locked", "Moment", "Pending", "find_pending", "has_pending_sql", "last_seq", "lock"]
+__all__ = [
+    "EARLIEST",
+    "Group",
+    "Locked",
+    "Moment",
+    "Pending",
+    "find_pending",
+    "has_pending_sql",
+    "last_seq",
+    "open_books",
+]
 
 # A place in the order of facts: the time, then the id.
 Moment = tuple[dt.datetime, UUID]
@@ -115,9 +125,9 @@ def last_seq(using: str) -> int:
     return int(row[0])
 
 
-def lock(account: UUID, *, seen_seq: int, using: str) -> Locked:
+def open_books(account: UUID, *, seen_seq: int, using: str) -> tuple[Locked, list[Pending]]:
     """
-    Lock the books of an account until the transaction ends, making their row the first time.
+    Lock the books of an account until the transaction ends, and find what they do not hold yet.
 
     Args:
         account: its id.
@@ -127,13 +137,19 @@ def lock(account: UUID, *, seen_seq: int, using: str) -> Locked:
     Raises:
         RejectedRecordError: there is no such account.
     """
-    rows = query(using, _LOCK, (account,))
+    questions = ((_LOCK, (account,)), (_PENDING_OF_LOCKED, {"account": account}))
+    rows, pending = query_all(using, *questions)
     if not rows:
         if not Account.objects.using(using).filter(id=account).exists():
             raise RejectedRecordError("account", account, "an account that was opened")
+        # The first booking of the account makes its row; another process may do so at the same moment.
         AccountState.objects.using(using).bulk_create([AccountState(account_id=account)], ignore_conflicts=True)
-        rows = query(using, _LOCK, (account,))
-    row = rows[0]
+        rows, pending = query_all(using, *questions)
+    books = _locked(account, using, rows[0], seen_seq)
+    return books, _take_pending(books, pending)
+
+
+def _locked(account: UUID, using: str, row: Row, seen_seq: int) -> Locked:
     return Locked(
         account=account,
         using=using,
@@ -195,6 +211,12 @@ _PENDING_WITH_XIDS: Final = (
 )
 
 
+# Asked together with the lock, and answered after it is had.
+_PENDING_OF_LOCKED: Final = _PENDING_WITH_XIDS.replace(
+    "%(booked)s", "(SELECT booked_seq FROM {AccountState} WHERE account_id = %(account)s)"
+)
+
+
 def find_pending(books: Locked) -> list[Pending]:
     """
     Return what the locked books do not hold yet, and move their `booked_seq` up to what is sure to be among it.
@@ -202,6 +224,10 @@ def find_pending(books: Locked) -> list[Pending]:
     Books must be saved after everything returned here was booked.
     """
     rows = query(books.using, _PENDING_WITH_XIDS, {"account": books.account, "booked": books.booked_seq})
+    return _take_pending(books, rows)
+
+
+def _take_pending(books: Locked, rows: list[Row]) -> list[Pending]:
     oldest_running, own = rows[0][:2]
     books.advance(oldest_running=oldest_running, own=own)
     return [

@@ -10,7 +10,7 @@ from uuid import UUID
 from friren.core.numbers import CONTEXT
 from portfolio_manager.accounting import Entry, Leg, PositionState, Role, Side, exact_sum
 from portfolio_manager.booking.changes import StoredPosition
-from portfolio_manager.booking.database import Row, query
+from portfolio_manager.booking.database import Row, query, query_all
 from portfolio_manager.booking.rows import (
     ENTRY_COLUMNS,
     LEG_COLUMNS,
@@ -23,9 +23,11 @@ from portfolio_manager.booking.rows import (
 )
 from portfolio_manager.booking.state import Group, Locked, Moment
 
-__all__ = ["StoredTail", "group_condition", "group_parameters", "load_tail"]
+__all__ = ["StoredTail", "group_condition", "group_parameters", "load_tail", "positions_sql"]
 
 _ADDS: Final = frozenset({Role.OPEN, Role.INCREASE})
+# Where a row of `positions_sql` says whether the position has legs from the moment on.
+_LATER: Final = len(POSITION_COLUMNS) + 3
 _STATED: Final = ("leverage", "stop_loss_price", "target_price")
 
 
@@ -83,10 +85,13 @@ _STATE_BEFORE: Final = (
 )
 
 
-def _positions_sql(group: Group) -> str:
+def positions_sql(group: Group) -> str:
+    """Return the query for the positions of a group that were open at a moment or opened later."""
     columns = ", ".join(f"p.{column}" for column in POSITION_COLUMNS)
     return (
-        f"SELECT {columns}, s.currency, s.multiplier, p.current_price, before.* "
+        f"SELECT {columns}, s.currency, s.multiplier, p.current_price, "
+        "EXISTS (SELECT FROM {PositionFill} f WHERE f.position_id = p.id AND f.executed_at >= %(time)s "
+        f"AND (f.executed_at, {_FACT_OF_LEG}) >= (%(time)s, %(id)s)), before.* "
         "FROM {Position} p LEFT JOIN {Symbol} s ON s.id = p.symbol_id "
         "LEFT JOIN LATERAL (" + _STATE_BEFORE + ") before ON true "
         f"WHERE p.account_id = %(account)s AND {group_condition(group, 'p')} "
@@ -102,22 +107,29 @@ _LEGS: Final = (
 )
 _ENTRIES: Final = (
     "SELECT " + ", ".join(f"l.{column}" for column in ENTRY_COLUMNS) + " FROM {LedgerEntry} l "
-    "WHERE l.position_id = ANY(%(positions)s) AND l.occurred_at >= %(time)s"
+    "WHERE l.account_id = %(account)s AND l.position_id = ANY(%(positions)s) AND l.occurred_at >= %(time)s"
 )
 
 
-def load_tail(books: Locked, group: Group, start: Moment) -> StoredTail:
-    """Return what the books hold of `group` from `start` on."""
-    parameters = group_parameters(books, group, start)
-    rows = query(books.using, _positions_sql(group), parameters)
+def load_tail(books: Locked, rows: list[Row], start: Moment, parameters: dict[str, Any], *, events: bool) -> StoredTail:
+    """
+    Return what the books hold of a group from `start` on.
+
+    Args:
+        books: locked.
+        rows: of `positions_sql`.
+        start: the moment.
+        parameters: of the group, see `group_parameters`.
+        events: whether there are corporate actions or resolutions from the moment on.
+    """
     tail = StoredTail()
-    if not rows:
-        return tail
-    parameters["positions"] = [row[0] for row in rows]
-    leg_rows = query(books.using, _LEGS, parameters)
-    tail.legs = {row[0]: leg_of(row) for row in leg_rows}
-    entries = map(entry_of, query(books.using, _ENTRIES, parameters))
-    tail.entries = {line.id: line for line in entries if moment_of(line) >= start}
+    leg_rows: list[Row] = []
+    if events or any(row[_LATER] for row in rows):
+        parameters = {**parameters, "positions": [row[0] for row in rows]}
+        leg_rows, entry_rows = query_all(books.using, (_LEGS, parameters), (_ENTRIES, parameters))
+        tail.legs = {row[0]: leg_of(row) for row in leg_rows}
+        entries = map(entry_of, entry_rows)
+        tail.entries = {line.id: line for line in entries if moment_of(line) >= start}
     stated = {
         name: {row[1] for row in leg_rows if row[len(LEG_COLUMNS) + index] is not None}
         for index, name in enumerate(_STATED)
@@ -136,7 +148,7 @@ def load_tail(books: Locked, group: Group, start: Moment) -> StoredTail:
 
 def _take_position(tail: StoredTail, row: Row, legs: list[Leg], start: Moment) -> PositionState | None:
     """Take a stored position in; return it as it stood just before `start` if it was open then."""
-    currency, multiplier, price, quantity, cost, realized, lots = row[len(POSITION_COLUMNS) :]
+    currency, multiplier, price, _, quantity, cost, realized, lots = row[len(POSITION_COLUMNS) :]
     state = position_of(row, currency, multiplier, lots_of(lots))
     opened = (state.opened_at, state.trade)
     split_since = any(leg.role == Role.SPLIT for leg in legs)

@@ -8,19 +8,26 @@ from typing import Any, Final
 from uuid import UUID
 
 from friren.core.ids import natural_id
-from friren.errors import PeriodClosedError
+from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, spec_of
-from friren.persistence.handlers import apply, apply_within
+from friren.persistence.handlers import apply_within
 from friren.persistence.receipts import Receipt
 from portfolio_manager.booking import book, booking
 from portfolio_manager.models import CashMovement, CorporateAction, MarketResolution
 from trading_engine.services.base import AccountService
 from trading_engine.symbols import symbol_key
-from trading_engine.trade_facts import fact_key
+from trading_engine.trade_facts import TRADE_PARAMETERS, fact_key
 
 __all__ = ["BookEvents"]
 
+# What callers call the columns of each kind of fact; an id made of a natural key is that key's.
+PARAMETERS: Final = {
+    "trade": TRADE_PARAMETERS,
+    "cash_movement": {"id": "movement_id", "occurred_at": "at"},
+    "corporate_action": {"id": "effective_at"},
+    "market_resolution": {"id": "market"},
+}
 # INVALID pays what the venue says.
 YES_PAYOUTS: Final = {"YES": Decimal(1), "NO": Decimal(0)}
 
@@ -176,13 +183,12 @@ class BookEvents(AccountService):
         """Store a fact and bring the books up to date with it, in one commit."""
 
         def write(alias: str) -> Receipt:
-            try:
-                with booking(alias) as seen_seq:
-                    receipt = apply_within(fact, using=alias)
-                    book(self.account.id, seen_seq=seen_seq, using=alias)
-            except PeriodClosedError:
-                # Told again what was stored before the close, it is a duplicate: outside a transaction that shows.
-                return apply(fact, using=alias)
+            with booking(alias) as seen_seq:
+                receipt = apply_within(fact, using=alias)
+                book(self.account.id, seen_seq=seen_seq, using=alias)
             return receipt
 
-        return self.recorder.record_by(fact, write)
+        try:
+            return self.recorder.record_by(fact, write)
+        except RejectedRecordError as exc:
+            raise exc.named(PARAMETERS[fact.kind]) from exc

@@ -19,7 +19,7 @@ from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
 from portfolio_manager.booking.marking import Marked, mark_positions
 from portfolio_manager.booking.periods import close_books
-from portfolio_manager.booking.pnl import Pnl, read_pnl
+from portfolio_manager.booking.pnl import Pnl, check_key, read_pnl
 from portfolio_manager.booking.reads import PositionRow, is_pending, read_positions
 from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
@@ -153,6 +153,7 @@ class PortfolioTracker(BookEvents):
         """
         since = None if start is None else checks.check_time("start", start)
         until = None if end is None else checks.check_time("end", end)
+        check_key(by)
         if is_pending(self.account.id, using=self.using):
             catch_up(self.account.id, using=self.using)
         found: dict[str, list[Pnl]] = {}
@@ -190,6 +191,7 @@ class PortfolioTracker(BookEvents):
             FrirenError: facts kept arriving while the books were compared.
         """
         self.recorder.refuse_closed()
+        checks.check_boolean("check", check)
         return rebuild_account(self.account.id, check=check, using=self.using)
 
     def _joined(self, parts: list[Pnl]) -> Pnl:

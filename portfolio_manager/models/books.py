@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -9,7 +10,10 @@ from django.db.models import Q
 
 from friren.core.fields import ChoiceField, LeverageField, MoneyField, PriceField, QuantityField
 from friren.core.models import ProjectionModel
+from friren.core.numbers import CONTEXT
+from portfolio_manager.accounting import average_price
 from portfolio_manager.models.choices import FillRole, LedgerKind, PositionStatus, Side
+from portfolio_manager.models.positions import PositionQuerySet
 from trading_engine.models.choices import ExitReason, InstrumentType, RegimeType
 from trading_engine.models.relations import fact_key, soft_key
 
@@ -68,6 +72,8 @@ class Position(ProjectionModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = PositionQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -103,6 +109,26 @@ class Position(ProjectionModel):
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity.normalize():f} ({self.status})"
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """The average price of what was added, per unit of today (after splits)."""
+        return average_price(self.opened_cost, self.opened_quantity, self._multiplier)
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """The average price of what was taken out; None before anything was."""
+        return average_price(self.closed_proceeds, self.closed_quantity, self._multiplier)
+
+    @property
+    def pnl_percent(self) -> Decimal | None:
+        """The realised profit in percent of the cost of what was taken out; None where that is 0."""
+        cost = CONTEXT.subtract(self.opened_cost, self.total_cost).copy_abs()
+        return average_price(CONTEXT.multiply(self.realized_pnl, Decimal(100)), cost, Decimal(1))
+
+    @property
+    def _multiplier(self) -> Decimal:
+        return Decimal(1) if self.symbol is None else self.symbol.multiplier
 
 
 class PositionFill(ProjectionModel):

@@ -35,6 +35,7 @@ __all__ = ["TradeLogger"]
 CLOSING_ACTION: Final = {"buy": "sell", "short": "cover", "buy_yes": "sell_yes", "buy_no": "sell_no"}
 # Of a round trip, what is told of its entry alone.
 ENTRY_DETAILS: Final = ("order", "expected_price", "amount")
+DETAILS: Final = frozenset(TradeDetails.__annotations__)
 REQUIRED: Final = ("action", "quantity", "price", "timestamp")
 
 
@@ -109,6 +110,7 @@ class TradeLogger(OrderMethods):
         Returns:
             The receipts of entry and exit. Errors as for `log_trade`.
         """
+        checks.refuse_unknown(details, known=DETAILS, of="log_round_trip")
         opening = spec_of(Trade).fields["action"].check("action", action)
         if opening not in CLOSING_ACTION:
             raise RejectedRecordError("action", action, f"an entry is one of {', '.join(CLOSING_ACTION)}")

@@ -70,6 +70,27 @@ REVOKE ALL ON FUNCTION friren_create_month(text, date) FROM PUBLIC;
 DROP_MONTH = "DROP FUNCTION friren_create_month(text, date);"
 
 
+# pgtrigger drops its triggers on the way back, and leaves their functions.
+DROP_TRIGGER_FUNCTIONS = """
+DO $$
+DECLARE
+    unused regprocedure;
+BEGIN
+    FOR unused IN
+        SELECT p.oid FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'pgtrigger\\_%'
+          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+    LOOP
+        EXECUTE 'DROP FUNCTION ' || unused;
+    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_proc WHERE proname LIKE 'pgtrigger\\_%') THEN
+        DROP FUNCTION IF EXISTS _pgtrigger_should_ignore;
+    END IF;
+END
+$$;
+"""
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -79,6 +100,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(migrations.RunSQL.noop, DROP_TRIGGER_FUNCTIONS),
         migrations.RunSQL(CREATE_SEQUENCE, DROP_SEQUENCE),
         migrations.RunSQL(CREATE_MONTH, DROP_MONTH),
         migrations.CreateModel(

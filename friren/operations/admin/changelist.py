@@ -90,6 +90,8 @@ class KeysetChangeList(ChangeList):
     def _behind(self, position: str, *, backwards: bool) -> Q:
         """Return the condition for rows that come behind the row with the id `position`."""
         keys = self._keys()
+        if "\x00" in position:  # PostgreSQL has no such text
+            raise IncorrectLookupParameters(position)
         try:
             values = self.root_queryset.values_list(*(name for name, _down in keys)).get(pk=position)
         except (ObjectDoesNotExist, ValidationError, ValueError) as exc:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from django.core.exceptions import EmptyResultSet
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
@@ -57,10 +56,10 @@ def sorts_too_much(page: QuerySet[Any, Any]) -> bool:
 
 
 def _plan(rows: QuerySet[Any, Any]) -> dict[str, Any] | None:
-    try:
-        plan: dict[str, Any] = json.loads(rows.explain(format="json"))[0]["Plan"]
-    except EmptyResultSet:  # the filters contradict one another: nothing is asked of the database
+    explained = rows.explain(format="json")
+    if not explained:  # the filters contradict one another: Django does not ask the database
         return None
+    plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
     return plan
 
 

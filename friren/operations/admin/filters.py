@@ -33,6 +33,8 @@ class _FormFilter(ListFilter):
         super().__init__(request, params, model, model_admin)
         for name in self._parameters():
             value = params.pop(name, [""])[-1].strip()
+            if "\x00" in value:  # PostgreSQL has no such text
+                raise IncorrectLookupParameters(f"{name} holds a NUL character")
             if value:
                 self.used_parameters[name] = value
 

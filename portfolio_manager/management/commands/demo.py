@@ -43,6 +43,11 @@ class Command(BaseFrirenCommand):
         print_report(self.console, self.report)
         self.console.print(
             f"\nEverything above is stored, in {report['seconds']:.1f} s. To look at it, run"
-            "\n  python3 -m uv run manage.py runserver"
+            f"\n  {self._program()} runserver"
             f"\nand open http://127.0.0.1:8000/admin/ as {self.staff}."
         )
+
+    @staticmethod
+    def _program() -> str:
+        # In a checkout as the README says it; an installed wheel has the program `friren`.
+        return "python3 -m uv run manage.py" if sys.argv[0].endswith("manage.py") else "friren"

@@ -14,11 +14,12 @@ import django
 BEGIN = dt.datetime(2026, 1, 5, 14, 30, tzinfo=dt.UTC)
 # Fills arrive this much out of order, and one in a thousand much later than what followed it.
 JITTER_SECONDS = 0.2
-LATE_SECONDS = 20
+LATE_SECONDS = 8
 
 
 def main(name: str, number: int, fills: int, method: str, start: float) -> None:
     django.setup()
+    from friren.errors import PeriodClosedError
     from portfolio_manager.data_logger import PortfolioTracker
     from trading_engine.services import TradeLogger
 
@@ -37,10 +38,13 @@ def main(name: str, number: int, fills: int, method: str, start: float) -> None:
             "timestamp": BEGIN + dt.timedelta(seconds=time.time() - start - late),
             "commission": Decimal("0.35"),
         }
-        if method == "record":
-            outcome = tracker.record_trade(**fill).outcome
-        else:
-            outcome = tracker.update_position(logger.log_trade(**fill)).outcome
+        try:
+            if method == "record":
+                outcome = tracker.record_trade(**fill).outcome
+            else:
+                outcome = tracker.update_position(logger.log_trade(**fill)).outcome
+        except PeriodClosedError:
+            outcome = "CLOSED"
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     sys.stdout.write(json.dumps(outcomes))
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db.models import Sum
 
 from friren.accounts import open_account
 from portfolio_manager.data_logger import PortfolioTracker
-from portfolio_manager.models import AccountState, PositionFill
+from portfolio_manager.models import AccountState, LedgerEntry, PositionFill
 from tests.stored_books import folded_books, stored_books
 from trading_engine.models import Trade
 
@@ -27,8 +30,13 @@ START_SECONDS = 5
 PATIENT = os.environ | {"DB_LOCK_TIMEOUT": "20", "DB_STATEMENT_TIMEOUT": "30"}
 
 
-def write_at_once(methods: list[str], fills: int, *, timeout: float) -> Counter[str]:
-    """Run a process per method, each writing `fills` fills to the account `many`, and return their outcomes."""
+@contextlib.contextmanager
+def writing(methods: list[str], fills: int, *, timeout: float) -> Iterator[Counter[str]]:
+    """
+    Run a process per method, each writing `fills` fills to the account `many`; yields when they begin.
+
+    What is yielded holds their outcomes once the block has ended.
+    """
     start = time.time() + START_SECONDS
     processes = [
         subprocess.Popen(
@@ -42,6 +50,8 @@ def write_at_once(methods: list[str], fills: int, *, timeout: float) -> Counter[
     ]
     outcomes: Counter[str] = Counter()
     try:
+        time.sleep(max(0.0, start - time.time()))
+        yield outcomes
         for process in processes:
             out, err = process.communicate(timeout=timeout)
             assert process.returncode == 0, err
@@ -50,13 +60,14 @@ def write_at_once(methods: list[str], fills: int, *, timeout: float) -> Counter[
         for process in processes:
             process.kill()
             process.wait()
-    return outcomes
 
 
 @pytest.mark.slow
 def test_eight_processes_apply_a_thousand_fills_each_to_an_account_that_starts_empty() -> None:
     account = open_account("many")
-    assert write_at_once(["record"] * 8, 1000, timeout=300) == {"STORED": 8000}
+    with writing(["record"] * 8, 1000, timeout=300) as outcomes:
+        pass
+    assert outcomes == {"STORED": 8000}
     assert Trade.objects.count() == 8000
     assert PositionFill.objects.filter(role="REDUCE").exists()
     # Nothing was left for a reader to book.
@@ -68,8 +79,29 @@ def test_eight_processes_apply_a_thousand_fills_each_to_an_account_that_starts_e
 @pytest.mark.slow
 def test_processes_that_log_and_book_mix_with_processes_that_record() -> None:
     account = open_account("many")
-    outcomes = write_at_once(["record", "log", "record", "log"], 150, timeout=120)
+    with writing(["record", "log", "record", "log"], 150, timeout=120) as outcomes:
+        pass
     # A logged fill may be booked by another process before its own asks for it: then it is a duplicate.
     assert outcomes.total() == 600
     assert AccountState.objects.get().trade_count == 600
+    assert stored_books(account.id) == folded_books(account)
+
+
+@pytest.mark.slow
+def test_a_period_closes_while_others_trade_into_it_and_nothing_slips_in_behind() -> None:
+    account = open_account("many")
+    tracker = PortfolioTracker(account)
+    with writing(["record", "log", "record"], 400, timeout=120) as outcomes:
+        while Trade.objects.count() < 150:
+            time.sleep(0.05)
+        # Writers stamp their fills with the time that has passed since BEGIN: this is about now for them.
+        newest = Trade.objects.latest("executed_at").executed_at
+        checkpoint = tracker.close_period(newest)
+    before = Trade.objects.filter(executed_at__lt=newest)
+    assert outcomes["CLOSED"] > 0
+    assert outcomes.total() == 1200
+    assert Trade.objects.count() == 1200 - outcomes["CLOSED"]
+    assert before.count() == checkpoint.trade_count > 0
+    cash = LedgerEntry.objects.filter(occurred_at__lt=newest).aggregate(sum=Sum("amount"))["sum"]
+    assert cash == checkpoint.cash
     assert stored_books(account.id) == folded_books(account)

@@ -40,8 +40,15 @@ def test_lead_forth_and_back_and_forth(empty_database) -> None:
     for app in ("portfolio_manager", "trading_engine", "admin", "core"):
         call_command("migrate", app, "zero", verbosity=0)
     left = set(connection.introspection.table_names())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+            "UNION ALL SELECT sequencename FROM pg_sequences WHERE sequencename LIKE 'friren%'"
+        )
+        functions_and_sequences = cursor.fetchall()
     schema.migrate()
 
+    assert not functions_and_sequences
     assert not {table for table in left if table.startswith(("core_", "trading_engine_", "portfolio_manager_"))}
     assert set(connection.introspection.table_names()) == tables
     assert schema.unapplied() == []

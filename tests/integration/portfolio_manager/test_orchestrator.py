@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import psycopg
 import pytest
+from django.db import DatabaseError, connection
 
 from friren.core.models import Account
 from friren.errors import FrirenError, RejectedRecordError
@@ -54,6 +56,14 @@ class Deaf(NextOpenVenue):
 
     def submit(self, ticket):
         raise ConnectionError("no line to the venue")
+
+
+def cut_the_connection():
+    """End the session of this thread's connection, from another one."""
+    settings = connection.get_connection_params()
+    settings = {name: settings[name] for name in ("dbname", "user", "host", "port") if settings.get(name)}
+    with psycopg.connect(**settings, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
 
 
 class TestWhatIsStored:
@@ -159,6 +169,13 @@ class TestFinalEquity:
         held = sum(p.quantity * series[p.instrument.key][-1].close for p in books.positions if p.quantity)
         assert report.final_equity == books.balances["USD"] + held
 
+    def test_is_the_start_and_the_profit_of_all_round_trips(self):
+        series = {"AAA": wave(), "BBB": wave("BBB", level=37, days=300)}
+        report = run(strategies=("donchian_breakout", "mean_reversion", "sma_cross"), series=series)
+
+        assert report.final_equity == report.starting_cash + sum(trip.net_pnl for trip in report.trips)
+        assert report.equity[-1][1] == report.final_equity
+
     def test_uses_the_multiplier_of_the_symbol(self):
         from trading_engine.models import Symbol
 
@@ -214,6 +231,33 @@ class TestFailure:
         assert (row.status, row.status_message) == ("FAILED", "ConnectionError: no line to the venue")
         assert row.finished_at is not None
         assert not BacktestResult.objects.exists()
+
+    def test_a_run_that_was_interrupted_is_not_left_running(self):
+        def stop(bars):
+            raise KeyboardInterrupt
+
+        plan = BacktestPlan(series={"AAA": wave()}, strategies=("sma_cross",))
+        with pytest.raises(KeyboardInterrupt):
+            run_backtest(plan, progress=stop)
+        assert BacktestRun.objects.values_list("status", "status_message").get() == ("FAILED", "KeyboardInterrupt")
+
+    def test_a_connection_that_breaks_fails_the_run_and_keeps_what_was_stored(self):
+        bars, done = wave(), []
+
+        def cut(steps):
+            done.append(steps)
+            if len(done) == 200:
+                cut_the_connection()
+
+        plan = BacktestPlan(series={"AAA": bars}, strategies=("donchian_breakout",))
+        with pytest.raises(DatabaseError):
+            run_backtest(plan, progress=cut)
+        row = BacktestRun.objects.get()
+        assert row.status == "FAILED"
+        assert "terminating connection" in row.status_message
+        orders = Order.objects.filter(account=row.account_id)
+        assert orders.filter(status="filled").count() == Trade.objects.count() > 0
+        assert stored_equity(row.account, {"AAA": bars[199].close}) > 0
 
     def test_books_that_differ_from_what_was_traded_fail_the_run(self, monkeypatch):
         monkeypatch.setattr("portfolio_manager.backtests.stored_equity", lambda *_: Decimal(1))

@@ -103,6 +103,14 @@ class TestValueAtRisk:
         returns = [percent / 100 for percent in range(-10, 11)]
         assert risk.value_at_risk(returns) == pytest.approx(0.09)
 
+    @given(returns=st.lists(st.floats(-0.9, 0.9), min_size=20, max_size=60), tail=st.floats(0.001, 0.999))
+    def test_agrees_with_empyrical(self, returns, tail):
+        import empyrical
+        import numpy as np
+
+        theirs = max(0.0, -empyrical.value_at_risk(np.asarray(returns), cutoff=tail))
+        assert risk.value_at_risk(returns, tail=tail) == pytest.approx(theirs, abs=1e-12)
+
     def test_is_0_when_even_the_tail_gained(self):
         assert risk.value_at_risk([0.01] * 20) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -84,3 +85,11 @@ class TestPage:
 
         assert max(len(line) for line in screen.getvalue().splitlines()) <= 80
         assert all(said in screen.getvalue() for said in ("99,900.10 USD", "498.50", "-601.40"))
+
+    def test_prints_names_as_they_are(self, report):
+        screen = io.StringIO()
+        odd = dataclasses.replace(report, account="[red]mine[/]", symbols=("[b]",))
+        print_report(Console(file=screen, width=120), odd)
+
+        assert "account [red]mine[/]" in screen.getvalue()
+        assert "one + two on [b]" in screen.getvalue()

@@ -6,10 +6,13 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from friren.core.ids import new_id
+from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
-from portfolio_manager.accounting import Cash, Fill, Instrument, fold
+from portfolio_manager.accounting import Cash, Fill, Instrument, exact_sum, fold
 from portfolio_manager.trading_book import TradingBook
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -107,3 +110,29 @@ def test_agrees_with_the_fold_of_the_same_facts():
     books = fold(reversed(facts))
     assert book.cash == books.balances["USD"]
     assert {position.id: position for position in book.positions()} == {each.id: each for each in books.positions}
+
+
+FILLS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "sell", "short", "cover"]),
+        st.decimals("0.001", "5000", places=3),
+        st.decimals("-40", "90000", places=6),
+        st.sampled_from(["AAA", "BBB"]),
+        st.sampled_from(["one", "two"]),
+        st.decimals("-2", "9", places=4),
+    ),
+    max_size=25,
+)
+
+
+@given(fills=FILLS, closes=st.tuples(st.decimals("-40", "90000", places=6), st.decimals("0", "90000", places=6)))
+def test_equity_is_the_start_and_the_profit_of_all_round_trips_to_the_last_digit(fills, closes):
+    book = TradingBook()
+    book.apply(deposit())
+    for day, (action, quantity, price, symbol, strategy, commission) in enumerate(fills, start=1):
+        book.apply(fill(action, quantity, price, day=day, symbol=symbol, strategy=strategy, commission=commission))
+    for symbol, close in zip(("AAA", "BBB"), closes, strict=True):
+        book.take_close(symbol, close)
+
+    profit = exact_sum(trip.net_pnl for trip in book.round_trips())
+    assert book.equity() == CONTEXT.add(Decimal(100_000), profit)

@@ -283,7 +283,7 @@ def test_current_positions_book_what_was_only_logged(tracker, account) -> None:
 
 
 def test_an_open_transaction_is_refused(tracker) -> None:
-    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+    with pytest.raises(RuntimeError, match="open transaction"), transaction.atomic():
         tracker.record_trade(**buy(1))
     assert not Trade.objects.exists()
 
@@ -305,3 +305,28 @@ def test_ids_of_the_books_come_from_the_facts(tracker, account) -> None:
     tracker.rebuild()
     assert set(stored_books(account.id)["Position"]) == first
     assert CashMovement.objects.count() == 1
+
+
+def test_prices_of_a_position_are_derived_from_its_sums(tracker) -> None:
+    tracker.record_trade(**buy(1, "10", "100"))
+    assert (only_position().entry_price, only_position().exit_price, only_position().pnl_percent) == (
+        D(100),
+        None,
+        None,
+    )
+    tracker.record_trade(**buy(2, "10", "120"))
+    tracker.record_trade(**sell(3, "5", "121"))
+    assert (only_position().entry_price, only_position().exit_price, only_position().pnl_percent) == (
+        D(110),
+        D(121),
+        D(10),
+    )
+
+
+def test_the_positions_of_a_trade_are_those_of_its_symbol_and_account(tracker, account) -> None:
+    tracker.record_trade(**buy(1), strategy_used="a")
+    second = tracker.record_trade(**buy(2), strategy_used="b")
+    tracker.record_trade(**(buy(3) | {"symbol": "MSFT"}))
+    PortfolioTracker(open_account("other")).record_trade(**buy(4))
+    found = Position.objects.for_trade(Trade.objects.get(id=second.id))
+    assert sorted(position.strategy_used for position in found.open()) == ["a", "b"]
