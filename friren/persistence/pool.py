@@ -117,7 +117,13 @@ class Pool:
     def connect(self) -> None:
         """Open one connection. Blocks; for a background thread only. Raises whatever connecting raises."""
         wrapper = self._make()
-        wrapper.connect()
+        try:
+            wrapper.connect()
+        except BaseException:
+            # It may have broken while it was being set up.
+            if wrapper.connection is not None:
+                wrapper.connection.close()
+            raise
         with self._changed:
             self._open += 1
             self._ready.append(wrapper)
