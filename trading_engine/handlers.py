@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact
-from friren.persistence.handlers import insert, register_handler
+from friren.persistence.handlers import MissingRowError, insert, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
@@ -79,7 +79,7 @@ def _locked(model: type[Model], field: str, fact: Fact, using: str) -> Any:
     rows = model._default_manager.using(using).select_for_update(no_key=True)
     found = rows.filter(id=fact.values[field], account_id=fact.values["account"]).first()
     if found is None:
-        raise RejectedRecordError(field, fact.values[field], "is not stored in this account")
+        raise MissingRowError(field, fact.values[field], "is not stored in this account")
     return found
 
 

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import logging
+import random
+import threading
+import time
 from typing import Protocol
 from uuid import UUID
 
-from friren.persistence.journal import Address, Damage, Record
+from django.db import DatabaseError, connections
 
-__all__ = ["Drained", "Drainer", "Source", "adopt"]
+from friren.persistence import settings
+from friren.persistence.batches import apply_batch, is_foundation, prepare
+from friren.persistence.copy import is_refusal
+from friren.persistence.cursors import FencedError, Moved, lock_cursor, move_cursor, read_cursor
+from friren.persistence.handlers import MissingRowError, Verdict, one_commit
+from friren.persistence.journal import Address, Damage, Record
+from friren.persistence.letters import Letter, dead_letter, letter_of
+from friren.persistence.models import DeadLetter
+from friren.persistence.receipts import WriteOutcome
+from friren.persistence.waiting import ParentWaits
+
+__all__ = ["Drained", "Drainer", "Source"]
+
+log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -19,9 +35,14 @@ class Source(Protocol):
     address: Address
 
     @property
-    def last_seq(self) -> int: ...
-    def read(self, from_seq: int, limit: int) -> list[Record | Damage]: ...
-    def drained(self, seq: int) -> None: ...
+    def last_seq(self) -> int:
+        """The number of the last record."""
+
+    def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
+        """Return up to `limit` entries from number `from_seq` on."""
+
+    def drained(self, seq: int) -> None:
+        """Take note that every record up to `seq` is in PostgreSQL."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +53,7 @@ class Drained:
     Attributes:
         stored, duplicates, dead_lettered: records that left the journal, by outcome.
         remaining: records still in it.
-        waiting: those among them whose parent is not stored yet.
+        waiting: those among them that were looked at and wait for a row they refer to.
     """
 
     stored: int = 0
@@ -40,6 +61,29 @@ class Drained:
     dead_lettered: int = 0
     remaining: int = 0
     waiting: int = 0
+
+    @property
+    def moved(self) -> int:
+        """How many records left the journal."""
+        return self.stored + self.duplicates + self.dead_lettered
+
+    def then(self, later: Drained) -> Drained:
+        """Return the sum of this and what came after it."""
+        return Drained(
+            self.stored + later.stored,
+            self.duplicates + later.duplicates,
+            self.dead_lettered + later.dead_lettered,
+            later.remaining,
+            later.waiting,
+        )
+
+
+class _WaitError(Exception):
+    """Take the batch back: the record at `place` waits, and only what stands before it may be counted."""
+
+    def __init__(self, place: int, waiting: int) -> None:
+        self.place, self.waiting = place, waiting
+        super().__init__()
 
 
 class Drainer:
@@ -50,16 +94,30 @@ class Drainer:
 
     Args:
         source: the journal.
-        using: alias of the database; its address must be the journal's (`adopt_foreign` says it need not).
+        using: alias of the database.
         batch_rows: records per transaction at most.
+        adopter: the producer on whose behalf another's journal is drained; noted at the cursor.
     """
 
-    def __init__(self, source: Source, *, using: str = "default", batch_rows: int = 0) -> None: ...
+    def __init__(
+        self,
+        source: Source,
+        *,
+        using: str = "default",
+        batch_rows: int = settings.DRAIN_BATCH_ROWS,
+        adopter: UUID | None = None,
+    ) -> None:
+        self._source, self._using, self._adopter = source, using, adopter
+        self._batch_rows = self._rows = batch_rows
+        self._seq: int | None = None
+        self._position = 0
+        self._waits = ParentWaits()
+        self._awake, self._stopping = threading.Event(), threading.Event()
 
     @property
     def position(self) -> int:
         """Every record up to this number is stored, a duplicate or a dead letter, as far as this drainer knows."""
-        ...
+        return self._position
 
     def drain_once(self) -> Drained:
         """
@@ -68,25 +126,159 @@ class Drainer:
         Raises:
             DatabaseError: the database is in trouble; the batch counts as not moved, the cursor tells the next time.
         """
-        ...
+        try:
+            return self._drain_once()
+        except FencedError:
+            self._seq = None
+            return Drained(remaining=max(0, self._source.last_seq - self._at()))
+        except BaseException:
+            # Whether a COMMIT that failed took place is known to the cursor alone.
+            self._seq = None
+            raise
+
+    def _drain_once(self) -> Drained:
+        at = self._at()
+        letters = self._fitting([letter_of(entry) for entry in self._source.read(at + 1, self._rows)])
+        waiting = 0
+        while letters:
+            try:
+                moved = self._move(at, letters)
+            except _WaitError as wait:
+                letters, waiting = letters[: wait.place], wait.waiting
+                continue
+            except DatabaseError as exc:
+                if not is_refusal(exc):
+                    raise
+                # No fact of the batch was found at fault, and yet it is refused: look at it more closely.
+                if len(letters) > 1:
+                    self._rows = max(1, len(letters) // 2)
+                    return Drained(remaining=self._source.last_seq - at)
+                moved = self._give_up(at, letters[0], exc)
+            if not waiting:
+                self._waits.clear()
+            self._rows = self._batch_rows
+            self._source.drained(self._at())
+            remaining = max(0, self._source.last_seq - self._at())
+            return Drained(moved.stored, moved.duplicates, moved.dead_lettered, remaining, waiting)
+        return Drained(remaining=max(0, self._source.last_seq - at), waiting=waiting)
 
     def drain_all(self, *, timeout: float | None = None) -> Drained:
         """Move batches until nothing is left, all that is left waits for a parent, or `timeout` seconds are over."""
-        ...
+        until = None if timeout is None else time.monotonic() + timeout
+        total = Drained()
+        while until is None or time.monotonic() < until:
+            rows, seq = self._rows, self._seq
+            total = total.then(self.drain_once())
+            if not total.remaining or (total.waiting and self._seq == seq):
+                break
+            if self._seq == seq and self._rows == rows and not self._source.read(self._at() + 1, 1):
+                break  # what remains is not written whole yet
+        return total
 
     def run(self) -> None:
         """Drain until `stop`; for a thread of its own. Trouble with the database is waited out, never raised."""
-        ...
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            self._awake.clear()
+            try:
+                done = self.drain_once()
+            except Exception as exc:  # whatever it is, the journal must be drained once it is over
+                level = logging.DEBUG if isinstance(exc, DatabaseError) and not is_refusal(exc) else logging.ERROR
+                log.log(
+                    level,
+                    "the journal cannot be drained now: %s",
+                    " ".join(str(exc).split()),
+                    exc_info=level > logging.DEBUG,
+                )
+                # Django does not reconnect a thread that serves no requests.
+                connections[self._using].close()
+                pause = random.uniform(0, settings.DRAIN_RETRY_SECONDS_MAX)  # noqa: S311 - spreads load, guards nothing
+                continue
+            if done.moved:
+                pause = 0.0
+            else:
+                # Appends that come close together become one batch.
+                self._awake.wait(settings.DRAIN_IDLE_SECONDS)
+                pause = settings.DRAIN_LINGER_SECONDS
+        connections[self._using].close()
 
     def wake(self) -> None:
         """Something was appended: do not wait for the next look. Cheap enough for every append."""
-        ...
+        if not self._awake.is_set():
+            self._awake.set()
 
     def stop(self) -> None:
         """Let `run` return after the batch it is at. Safe from any thread and to call twice."""
-        ...
+        self._stopping.set()
+        self._awake.set()
 
+    def _at(self) -> int:
+        """Return where the cursor stands."""
+        if self._seq is None:
+            self._note(read_cursor(self._source.producer, label=str(self._source.address), using=self._using))
+        return self._position
 
-def adopt(root: Path, address: Address, *, using: str = "default", timeout: float | None = None) -> Drained:
-    """Drain what dead processes left for the database at `address`. Raises DatabaseError like `drain_once`."""
-    ...
+    def _note(self, seq: int) -> None:
+        self._seq = self._position = seq
+
+    @staticmethod
+    def _fitting(letters: list[Letter]) -> list[Letter]:
+        """Cut the batch so that what other facts are prepared with (accounts) is committed before them."""
+        foundations = [letter.fact is not None and is_foundation(letter.fact) for letter in letters]
+        if True not in foundations:
+            return letters
+        first = foundations.index(True)
+        if first:
+            return letters[:first]
+        return letters[: foundations.index(False)] if False in foundations else letters
+
+    def _move(self, at: int, letters: list[Letter]) -> Moved:
+        """Store a batch and move the cursor past it, in one transaction. Raises _WaitError, FencedError."""
+        producer = self._source.producer
+        facts = [letter.fact for letter in letters if letter.fact is not None]
+        prepare(facts, using=self._using)
+        moved = Moved()
+        with one_commit(self._using):
+            lock_cursor(producer, at, using=self._using)
+            verdicts = iter(apply_batch(facts, using=self._using, producer=producer))
+            outcomes = [letter.error if letter.fact is None else next(verdicts) for letter in letters]
+            self._wait_for_parents(outcomes)
+            self._count(producer, letters, outcomes, moved)
+            seq = move_cursor(producer, at, moved, adopter=self._adopter, using=self._using)
+        self._note(seq)
+        return moved
+
+    def _wait_for_parents(self, outcomes: list[Verdict | Exception | None]) -> None:
+        waiting = [
+            place
+            for place, outcome in enumerate(outcomes)
+            if isinstance(outcome, MissingRowError) and self._waits.worth_waiting(outcome)
+        ]
+        if waiting:
+            raise _WaitError(waiting[0], len(waiting))
+
+    def _count(
+        self, producer: UUID, letters: list[Letter], outcomes: list[Verdict | Exception | None], moved: Moved
+    ) -> None:
+        dead = []
+        for letter, outcome in zip(letters, outcomes, strict=True):
+            if outcome is WriteOutcome.STORED:
+                moved.stored += 1
+            elif outcome is WriteOutcome.DUPLICATE:
+                moved.duplicates += 1
+            else:
+                moved.dead_lettered += letter.count
+                error = outcome if isinstance(outcome, Exception) else RuntimeError(f"its handler said {outcome}")
+                dead.append(dead_letter(producer, letter, error))
+        if dead:
+            log.warning("%d records of %s went to the dead letters: %s", len(dead), producer, dead[0].error)
+            DeadLetter.objects.using(self._using).bulk_create(dead, batch_size=500)
+
+    def _give_up(self, at: int, letter: Letter, exc: DatabaseError) -> Moved:
+        moved = Moved()
+        with one_commit(self._using):
+            lock_cursor(self._source.producer, at, using=self._using)
+            self._count(self._source.producer, [letter], [exc], moved)
+            seq = move_cursor(self._source.producer, at, moved, adopter=self._adopter, using=self._using)
+        self._note(seq)
+        return moved

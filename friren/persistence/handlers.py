@@ -22,11 +22,28 @@ from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact, FactSpec, spec_named
 from friren.persistence.receipts import Receipt, WriteOutcome
 
-__all__ = ["Handler", "apply", "apply_all", "apply_within", "insert", "one_commit", "register_handler"]
+__all__ = [
+    "BatchHandler",
+    "Handler",
+    "MissingRowError",
+    "Verdict",
+    "apply",
+    "apply_all",
+    "apply_within",
+    "batch_handler_of",
+    "handler_of",
+    "insert",
+    "one_commit",
+    "register_handler",
+]
 
 Handler = Callable[..., Receipt]
+# What became of one fact of a batch: STORED or DUPLICATE, or why it was not stored.
+Verdict = WriteOutcome | RejectedRecordError
+BatchHandler = Callable[..., "list[Verdict]"]
 
 _handlers: dict[str, Handler] = {}
+_batch_handlers: dict[str, BatchHandler] = {}
 
 OPEN_TRANSACTION: Final = (
     "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
@@ -38,9 +55,31 @@ FOREIGN_KEY_VIOLATION: Final = "23503"
 DATA_SQLSTATES: Final = ("22", "23")
 
 
-def register_handler(kind: str, handler: Handler) -> None:
-    """Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it."""
+class MissingRowError(RejectedRecordError):
+    """The row that a fact refers to is not stored; it may yet come by another way, then the fact can be stored."""
+
+
+def register_handler(kind: str, handler: Handler, *, batch: BatchHandler | None = None) -> None:
+    """
+    Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it.
+
+    Args:
+        batch: `batch(facts, *, using, producer)` stores many of them likewise, in order, and returns a verdict for
+            each; without it they are stored one by one.
+    """
     _handlers[kind] = handler
+    if batch is not None:
+        _batch_handlers[kind] = batch
+
+
+def handler_of(kind: str) -> Handler | None:
+    """Return the handler of a kind with more than one row; None for a kind that only inserts."""
+    return _handlers.get(kind)
+
+
+def batch_handler_of(kind: str) -> BatchHandler | None:
+    """Return the batch form of a kind's handler, if it has one."""
+    return _batch_handlers.get(kind)
 
 
 def apply(fact: Fact, *, using: str) -> Receipt:
@@ -155,7 +194,7 @@ def _raise_refusal(spec: FactSpec, fact: Fact, exc: DatabaseError) -> NoReturn:
     column = named.group(1) if named else ""
     field = next((f.name for f in spec.fields.values() if f.column == column), column)
     if sqlstate == FOREIGN_KEY_VIOLATION:
-        raise RejectedRecordError(field, fact.values.get(field), "refers to a row that is not stored") from exc
+        raise MissingRowError(field, fact.values.get(field), "refers to a row that is not stored") from exc
     if sqlstate == UNIQUE_VIOLATION:
         rule = f"another {spec.kind} is stored under the key {constraint}"
         raise KeyReusedError(field, fact.values.get(field), rule) from exc

@@ -18,6 +18,7 @@ __all__ = [
     "CONNECTIONS_MAX",
     "DRAIN_BATCH_ROWS",
     "DRAIN_IDLE_SECONDS",
+    "DRAIN_LINGER_SECONDS",
     "DRAIN_RETRY_SECONDS_MAX",
     "JOURNAL_KEEP_BYTES",
     "JOURNAL_KEEP_SECONDS",
@@ -50,11 +51,13 @@ JOURNAL_KEEP_BYTES: Final = 1024 * 1024 * 1024
 DRAIN_BATCH_ROWS: Final = 5_000
 # How soon a drainer that nobody woke looks for work.
 DRAIN_IDLE_SECONDS: Final = 0.2
+# How long a drainer that was woken lets records gather: a batch of one costs as much as a batch of hundreds.
+DRAIN_LINGER_SECONDS: Final = 0.02
 # Ceiling of the pause between attempts while the database is in trouble: the way back is noticed within this.
 DRAIN_RETRY_SECONDS_MAX: Final = 0.5
 # A child may come before its parent by another process's journal; longer than any drain of a living producer takes.
 PARENT_WAIT_SECONDS: Final = 10.0
-# Facts of one batch that may wait; more is a mistake of the writer, not a matter of order.
+# Different missing rows that are waited for at a time; more is a mistake of the writer, not a matter of order.
 PARENT_WAIT_FACTS_MAX: Final = 1_000
 # A journal whose cursor has not moved for this long is drained by others, whoever holds its lock.
 ADOPT_IDLE_SECONDS: Final = 60.0

@@ -1,0 +1,120 @@
+"""A batch of facts of any kinds, each stored or told why not; parents before children, each kind in its order."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import DatabaseError, models, transaction
+
+from friren.errors import RejectedRecordError
+from friren.persistence.copy import copy_facts, is_refusal, key_reused, resolve_keys, stored_digests
+from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
+from friren.persistence.handlers import Verdict, apply_within, batch_handler_of, handler_of
+from friren.persistence.receipts import WriteOutcome
+
+__all__ = ["apply_batch", "is_foundation", "prepare"]
+
+
+def is_foundation(fact: Fact) -> bool:
+    """Return whether other facts may need this one before they can even be prepared: an account, say."""
+    return _spec(fact.kind) is None
+
+
+def prepare(facts: Sequence[Fact], *, using: str) -> None:
+    """
+    Find the rows that facts name by natural key, and make the unknown ones, each in a commit of its own.
+
+    Reference rows do no harm when the batch fails; made inside its transaction they could deadlock with another's.
+    """
+    for kind, places in _by_kind(facts).items():
+        spec = _spec(kind)
+        if spec is not None:
+            resolve_keys(spec.fields.values(), [facts[place] for place in places], using=using)
+
+
+def apply_batch(facts: Sequence[Fact], *, using: str, producer: UUID | None = None) -> list[Verdict]:
+    """
+    Store facts within the caller's `one_commit`; return a verdict for each, in the order given.
+
+    Args:
+        producer: the journal they come from, kept with their rows.
+
+    Raises:
+        DatabaseError: the database is in trouble; nothing may be committed.
+    """
+    verdicts: dict[int, Verdict] = {}
+    by_kind = _by_kind(facts)
+    for kind in sorted(by_kind, key=_rank):
+        places = by_kind[kind]
+        judged = _apply_kind(kind, [facts[place] for place in places], using, producer)
+        verdicts.update(zip(places, judged, strict=True))
+    return [verdicts[place] for place in range(len(facts))]
+
+
+def _by_kind(facts: Sequence[Fact]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, fact in enumerate(facts):
+        places[fact.kind].append(place)
+    return places
+
+
+def _apply_kind(kind: str, facts: list[Fact], using: str, producer: UUID | None) -> list[Verdict]:
+    spec = _spec(kind)
+    batch = batch_handler_of(kind)
+    if batch is not None:
+        return batch(facts, using=using, producer=producer)
+    if handler_of(kind) is None and spec is not None:
+        return copy_facts(spec, facts, using=using, producer=producer)
+    # A move that was made already may no longer be possible from where the row stands now: look for it first.
+    known = stored_digests(spec, [fact.id for fact in facts], using) if spec is not None else {}
+    return [_apply_one(fact, spec, known.get(fact.id), using) for fact in facts]
+
+
+def _apply_one(fact: Fact, spec: FactSpec | None, known: bytes | None, using: str) -> Verdict:
+    if known is not None and spec is not None:
+        return WriteOutcome.DUPLICATE if known == fact.digest else key_reused(spec, fact)
+    try:
+        with transaction.atomic(using=using):
+            return apply_within(fact, using=using).outcome
+    except RejectedRecordError as exc:
+        return exc
+    except DatabaseError as exc:
+        if not is_refusal(exc):
+            raise
+        return _refused("", None, exc)
+    except (TypeError, ValueError, LookupError, AttributeError) as exc:
+        # A record that its handler cannot make sense of must not stop those behind it.
+        return _refused("", None, exc)
+
+
+def _refused(field: str, value: object, exc: Exception) -> RejectedRecordError:
+    refusal = RejectedRecordError(field, value, f"{type(exc).__name__}: {exc}")
+    refusal.__cause__ = exc
+    return refusal
+
+
+def _spec(kind: str) -> FactSpec | None:
+    return spec_named(kind) if kind in _known_kinds() else None
+
+
+@functools.cache
+def _known_kinds() -> frozenset[str]:
+    return frozenset(fact_kinds())
+
+
+@functools.cache
+def _rank(kind: str) -> int:
+    """Return how many tables of facts stand above this one; what has no table of facts comes first."""
+    return _depth(spec_named(kind).model, frozenset()) if kind in _known_kinds() else 0
+
+
+def _depth(model: type[models.Model], above: frozenset[type[models.Model]]) -> int:
+    parents = {
+        field.related_model
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and field.related_model not in {model, *above}
+    }
+    return 1 + max((_depth(parent, above | {model}) for parent in parents), default=0)
