@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import typing
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,7 +18,14 @@ from typing import Any, Final
 import friren
 from friren.errors import RejectedRecordError
 from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
-from trading_engine.services import BacktestRecorder, RegimeLogger, SignalLogger, TradeLogger
+from trading_engine.services import (
+    BacktestRecorder,
+    ModelTracker,
+    RegimeLogger,
+    SentimentLogger,
+    SignalLogger,
+    TradeLogger,
+)
 
 __all__ = ["CALLS", "MAPPINGS", "NOON", "ROUND_TRIP", "TRADE", "Call", "World", "parameters_of"]
 
@@ -33,10 +41,13 @@ class World:
         self.trades, self.signals = TradeLogger(self.book), SignalLogger(self.book)
         self.regimes, self.risk = RegimeLogger(self.book), RiskLogger(self.book)
         self.tracker, self.runs = PortfolioTracker(self.book), BacktestRecorder()
+        self.sentiments, self.models = SentimentLogger(), ModelTracker()
         self.run_book = friren.open_account("run", environment="BACKTEST")
         self.order = self.trades.log_order(**ORDER).id
         self.trade = self.trades.log_trade(**TRADE).id
         self.signal = self.signals.log_signal(**SIGNAL).id
+        self.sentiment = self.sentiments.log_sentiment(**SENTIMENT).id
+        self.models.track_predictions([{**PREDICTION, "prediction_id": PREDICTION_ID}])
         self.run = self.runs.start_run(self.run_book, name="run", starts_at=NOON, ends_at=LATER)
         self.runs.update_run_status(self.run, "RUNNING")
 
@@ -104,6 +115,13 @@ def parameters_of(function: Callable[..., Any]) -> set[str]:
 ORDER: Final = {"symbol": "AAPL", "action": "buy", "quantity": 10, "timestamp": NOON}
 TRADE: Final = {**ORDER, "price": Decimal("187.32")}
 SIGNAL: Final = {"symbol": "AAPL", "signal_type": "BUY", "timestamp": NOON}
+SENTIMENT: Final = {
+    "symbol": "AAPL", "news_source": "Reuters", "headline": "Apple rises", "sentiment_score": 0.5, "timestamp": NOON,
+}  # fmt: skip
+PERFORMANCE: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": NOON, "accuracy_score": 0.6}
+PREDICTION: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": NOON}
+PREDICTION_ID: Final = uuid.UUID("0199a5a0-0000-7000-8000-000000000001")
+OUTCOME: Final = {"prediction": PREDICTION_ID, "actual": {"direction": "up"}}
 BAR: Final = {"start": "time", "end": "time", "limit": "limit", "after": "page"}
 
 ORDER_KINDS: Final = {
@@ -131,6 +149,22 @@ SIGNAL_KINDS: Final = {
     "no_price": "price", "market_liquidity": "money", "market_volume": "money", "market_question": "text",
     "event": "soft reference", "event_title": "text", "event_ends_at": "time", "z_score": "stat",
     "spread_value": "stat", "batch_id": "uuid", "extra": "json",
+}  # fmt: skip
+SENTIMENT_KINDS: Final = {
+    "symbol": "!symbol", "news_source": "!name(255)", "headline": "!reason", "sentiment_score": "!score",
+    "timestamp": "!time", "sentiment_id": "uuid", "confidence": "ratio", "finbert_scores": "json",
+    "model_id": "text(50)", "extra": "json",
+}  # fmt: skip
+PERFORMANCE_KINDS: Final = {
+    "model_id": "!name(50)", "model_version": "!name(50)", "timestamp": "!time", "accuracy_score": "!ratio",
+    "total_trades": "count", "profitable_trades": "count", "features_used": "json list", "shap_summary": "json",
+}  # fmt: skip
+PREDICTION_KINDS: Final = {
+    "model_id": "!name(50)", "model_version": "!name(50)", "timestamp": "!time", "symbol": "symbol",
+    "predicted": "json", "confidence": "ratio", "features": "json", "due_at": "time", "prediction_id": "uuid",
+}  # fmt: skip
+OUTCOME_KINDS: Final = {
+    "prediction": "!reference", "actual": "json value", "is_correct": "boolean", "timestamp": "time",
 }  # fmt: skip
 RISK_KINDS: Final = {
     "timestamp": "!time", "portfolio_value": "!money", "total_exposure": "!money", "max_position_size": "money",
@@ -237,6 +271,26 @@ CALLS: Final = [
         {"total_return": 0.1, "max_drawdown": -0.2, "trade_count": 3}, {"run": "run"},
     ),
     Call(BacktestRecorder, "flush", {"timeout": "!stat"}),
+    Call(SentimentLogger, "log_sentiment", SENTIMENT_KINDS, {**SENTIMENT, "headline": "Apple falls"}),
+    Call(SentimentLogger, "bulk_insert_news", {"news": "records"}),
+    Call(
+        SentimentLogger, "link_trade", {"trade": "!reference", "sentiments": "!references"},
+        {"sentiments": []}, {"trade": "trade"},
+    ),
+    Call(
+        SentimentLogger, "get_sentiment_history",
+        {"symbol": "symbol", "news_source": "name(255)", "model_id": "text(50)", **BAR},
+    ),
+    Call(SentimentLogger, "flush", {"timeout": "!stat"}),
+    Call(ModelTracker, "log_model_performance", PERFORMANCE_KINDS, PERFORMANCE),
+    Call(ModelTracker, "track_predictions", {"predictions": "records"}),
+    Call(ModelTracker, "resolve_predictions", {"outcomes": "records"}),
+    Call(
+        ModelTracker, "get_model_metrics",
+        {"model_id": "!name(50)", "model_version": "name(50)", "start": "time", "end": "time", "buckets": "limit"},
+        {"model_id": "xgboost"},
+    ),
+    Call(ModelTracker, "flush", {"timeout": "!stat"}),
     Call(RiskLogger, "__init__", {"account": "account"}),
     Call(
         RiskLogger, "log_risk_metrics", RISK_KINDS,
@@ -296,5 +350,26 @@ MAPPINGS: Final = [
     MappingOf("TradeLogger.bulk_log", "trade", TRADE_KINDS, TRADE, lambda world: world.trades.bulk_log),
     MappingOf("TradeLogger.correct_trade", "corrected", TRADE_KINDS, TRADE),
     MappingOf("SignalLogger.bulk_log", "signal", SIGNAL_KINDS, SIGNAL, lambda world: world.signals.bulk_log),
+    MappingOf(
+        "SentimentLogger.bulk_insert_news",
+        "news",
+        SENTIMENT_KINDS,
+        {**SENTIMENT, "headline": "Apple falls"},
+        lambda world: world.sentiments.bulk_insert_news,
+    ),
+    MappingOf(
+        "ModelTracker.track_predictions",
+        "prediction",
+        PREDICTION_KINDS,
+        PREDICTION,
+        lambda world: world.models.track_predictions,
+    ),
+    MappingOf(
+        "ModelTracker.resolve_predictions",
+        "outcome",
+        OUTCOME_KINDS,
+        OUTCOME,
+        lambda world: world.models.resolve_predictions,
+    ),
     MappingOf("RiskLogger.bulk_log", "day", RISK_KINDS, RISK, lambda world: world.risk.bulk_log),
 ]

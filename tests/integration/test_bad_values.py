@@ -18,11 +18,21 @@ from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
 from tests.bad_values import KINDS, required
 from tests.logger_calls import CALLS, MAPPINGS, NOON, ROUND_TRIP, TRADE, World, parameters_of
 from trading_engine.models import Signal, Trade
-from trading_engine.services import BacktestRecorder, RegimeLogger, SignalLogger, TradeLogger
+from trading_engine.services import (
+    BacktestRecorder,
+    ModelTracker,
+    RegimeLogger,
+    SentimentLogger,
+    SignalLogger,
+    TradeLogger,
+)
 
-LOGGERS = (TradeLogger, SignalLogger, RegimeLogger, BacktestRecorder, RiskLogger, PortfolioTracker)
+LOGGERS = (
+    TradeLogger, SignalLogger, RegimeLogger, SentimentLogger, ModelTracker, BacktestRecorder, RiskLogger,
+    PortfolioTracker,
+)  # fmt: skip
 # Choices of the program's author, not data: what is wrong with them is a ConfigurationError.
-CONFIGURATION = {"mode", "using"}
+CONFIGURATION = {"mode", "using", "durability"}
 # They take nothing.
 WITHOUT_DATA = {"close", "get_current_positions"}
 # Kinds that are no single value, with tests of their own below.
@@ -90,7 +100,9 @@ def test_table_has_every_parameter(call) -> None:
 
 @pytest.mark.parametrize("logger", LOGGERS)
 def test_table_has_every_method(logger) -> None:
-    public = {name for name, _ in inspect.getmembers(logger, inspect.isfunction) if not name.startswith("_")}
+    methods = inspect.getmembers(logger, inspect.isfunction)
+    # Async twins are the methods themselves on another thread.
+    public = {name for name, it in methods if not name.startswith("_") and not inspect.iscoroutinefunction(it)}
 
     assert {call.method for call in CALLS if call.owner is logger} - {"__init__"} == public - WITHOUT_DATA
 

@@ -149,7 +149,7 @@ class ModelTracker(Service):
             RejectedRecordError: an argument breaks a rule.
         """
         fields = spec_of(ModelPrediction).fields
-        if not model_id:
+        if model_id is None:
             raise RejectedRecordError("model_id", model_id, "is required")
         wanted: dict[str, Any] = {"model_id": fields["model_id"].check("model_id", model_id)}
         if model_version is not None:
@@ -178,13 +178,13 @@ class ModelTracker(Service):
 
 
 def _prediction_fact(prediction: Mapping[str, Any]) -> Fact:
-    told = dict(checks.check_record("predictions", prediction, known=PREDICTION_KEYWORDS, of="track_predictions"))
+    told = dict(checks.check_record("prediction", prediction, known=PREDICTION_KEYWORDS, of="track_predictions"))
     key = told.pop("prediction_id", None)
     return make_fact(ModelPrediction, id=None if key is None else checks.check_uuid("prediction_id", key), **told)
 
 
 def _outcome(outcome: Mapping[str, Any]) -> tuple[UUID, dict[str, Any]]:
-    told = checks.check_record("outcomes", outcome, known=OUTCOME_KEYWORDS, of="resolve_predictions")
+    told = checks.check_record("outcome", outcome, known=OUTCOME_KEYWORDS, of="resolve_predictions")
     fields = spec_of(ModelPrediction).fields
     prediction = told.get("prediction")
     key = checks.check_uuid("prediction", getattr(prediction, "id", prediction))

@@ -106,6 +106,8 @@ class SentimentLogger(Service):
         self.recorder.refuse_closed()
         links = spec_of(TradeSentiment).fields
         trade_id = _required("trade", links["trade"].check, trade)
+        if isinstance(sentiments, str | Mapping) or not isinstance(sentiments, Iterable):
+            raise RejectedRecordError("sentiments", sentiments, "a list of sentiments is wanted")
         keys = [_required(f"sentiments[{n}]", links["sentiment"].check, item) for n, item in enumerate(sentiments)]
         with transaction.atomic(using=self.using, durable=True):
             account = Trade.objects.using(self.using).filter(id=trade_id).values_list("account_id", flat=True).first()

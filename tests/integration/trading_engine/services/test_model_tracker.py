@@ -95,7 +95,7 @@ def test_bad_predictions_are_told_by_index_and_the_rest_is_stored(tracker):
 
     assert receipt.stored == 2
     assert [(index, error.field) for index, error in receipt.rejected] == [
-        (1, "confidence"), (2, "timestamp"), (3, "predictions"), (4, "is_correct"),
+        (1, "confidence"), (2, "timestamp"), (3, "prediction"), (4, "is_correct"),
     ]  # fmt: skip
 
 
