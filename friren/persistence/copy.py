@@ -23,7 +23,7 @@ from friren.persistence.handlers import DATA_SQLSTATES, Verdict, insert
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.tables import Table, table_of
 
-__all__ = ["copy_facts", "copy_rows", "is_refusal", "key_reused", "resolve_keys", "stored_digests"]
+__all__ = ["copy_facts", "copy_rows", "is_refusal", "key_reused", "refusal_of", "resolve_keys", "stored_digests"]
 
 # "cannot COPY FROM with row-level security": the way through a temporary table is open there.
 FEATURE_NOT_SUPPORTED: Final = "0A000"
@@ -88,10 +88,24 @@ def _store(
         return [(index, WriteOutcome.STORED) for index, _fact in facts]
     from friren.persistence.staging import store_through_staging
 
-    judged = store_through_staging(spec, table, [fact for _index, fact in facts], rows, using=using)
+    # A value that has no binary form keeps the whole set from being sent: look for such first.
+    unfit = {index: refusal for index, fact in facts if (refusal := refusal_of(spec, fact)) is not None}
+    fit = [(row, entry) for row, entry in zip(rows, facts, strict=True) if entry[0] not in unfit]
+    left = [fact for _row, (_index, fact) in fit]
+    judged = store_through_staging(spec, table, left, [row for row, _entry in fit], using=using)
     if judged is None:
-        judged = [_store_one(fact, using) for _index, fact in facts]
-    return zip((index for index, _fact in facts), judged, strict=True)
+        judged = [_store_one(fact, using) for fact in left]
+    return [*unfit.items(), *zip((index for _row, (index, _fact) in fit), judged, strict=True)]
+
+
+def refusal_of(spec: FactSpec, fact: Fact) -> RejectedRecordError | None:
+    """Check the values of a fact once more, as when it was made; return what is wrong with the first that is."""
+    try:
+        for name, value in fact.values.items():
+            spec.fields[name].check(name, value)
+    except RejectedRecordError as exc:
+        return exc
+    return None
 
 
 def _store_one(fact: Fact, using: str) -> Verdict:
@@ -101,6 +115,10 @@ def _store_one(fact: Fact, using: str) -> Verdict:
             return insert(fact, using=using).outcome
     except RejectedRecordError as exc:
         return exc
+    except DatabaseError as exc:
+        if not is_refusal(exc):
+            raise
+        return RejectedRecordError("", None, f"the database refuses this {fact.kind}: {exc}")
 
 
 def is_refusal(exc: BaseException) -> bool:

@@ -40,6 +40,10 @@ def digest_of(values: Mapping[str, Any]) -> bytes:
 
 
 def _plain_tree(value: Any) -> Any:
+    # Nearly every value is of exactly one of these types.
+    exact = _EXACT_FORMS.get(type(value))
+    if exact is not None:
+        return exact(value)
     if value is None or isinstance(value, str | bool):
         return value
     for kind, form in _FORMS:
@@ -65,3 +69,11 @@ _FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (Mapping, lambda value: {key: _plain_tree(item) for key, item in value.items()}),
     (list | tuple, lambda value: [_plain_tree(item) for item in value]),
 )
+_EXACT_FORMS: Final[dict[type, Callable[[Any], Any]]] = {
+    str: lambda value: value,
+    Decimal: plain,
+    UUID: str,
+    dict: lambda value: {key: _plain_tree(item) for key, item in value.items()},
+    list: lambda value: [_plain_tree(item) for item in value],
+    dt.datetime: lambda value: (value - _EPOCH) // _MICROSECOND,
+}

@@ -12,7 +12,8 @@ from django.utils import timezone
 from friren.errors import FrirenError
 from friren.persistence.choices import Shelf
 from friren.persistence.codec import RejectedFill, UnreadableRecordError, decode
-from friren.persistence.facts import Fact
+from friren.persistence.copy import refusal_of
+from friren.persistence.facts import Fact, spec_named
 from friren.persistence.journal import Damage, Record
 from friren.persistence.models import DeadLetter
 
@@ -47,12 +48,17 @@ def letter_of(entry: Record | Damage) -> Letter:
     """Read an entry of a journal. Never raises: what cannot be read says why."""
     if isinstance(entry, Damage):
         which = f"record {entry.seq}" if entry.seq == entry.last_seq else f"records {entry.seq} to {entry.last_seq}"
-        error = UnreadableRecordError(f"{which} of the journal can no longer be read")
-        return Letter(entry.seq, entry.last_seq, entry.payload, None, error)
+        lost = UnreadableRecordError(f"{which} of the journal can no longer be read")
+        return Letter(entry.seq, entry.last_seq, entry.payload, None, lost)
+    fact: Fact | None = None
+    error: Exception | None = None
     try:
-        return Letter(entry.seq, entry.seq, entry.payload, decode(entry.payload), None)
+        fact = decode(entry.payload)
+        fact.digest  # noqa: B018 - worked out now, because a value without a plain form has none
     except Exception as exc:  # noqa: BLE001 - whatever it is, one record must not stop those behind it
-        return Letter(entry.seq, entry.seq, entry.payload, None, exc)
+        error = (fact and refusal_of(spec_named(fact.kind), fact)) or exc
+        fact = None
+    return Letter(entry.seq, entry.seq, entry.payload, fact, error)
 
 
 def dead_letter(producer: UUID, letter: Letter, error: Exception) -> DeadLetter:

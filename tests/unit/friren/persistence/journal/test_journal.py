@@ -131,7 +131,9 @@ def test_a_lost_address_file_makes_the_address_unknown_and_nothing_else(journal)
 def test_one_sync_serves_all_who_wait_for_one(journal, files, monkeypatch) -> None:
     really = files.datasync
     monkeypatch.setattr(files, "datasync", lambda handle: (time.sleep(0.01), really(handle)))
-    threads = [threading.Thread(target=append_all, args=(journal, payloads(10)), kwargs={"sync": True}) for _ in range(8)]
+    threads = [
+        threading.Thread(target=append_all, args=(journal, payloads(10)), kwargs={"sync": True}) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
