@@ -20,19 +20,22 @@ from django.db import connections
 
 from friren.core.ids import new_id
 from friren.errors import StopTradingError
+from friren.persistence.adoption import adopt
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.codec import encode
 from friren.persistence.direct import Direct, line
 from friren.persistence.drain import Drainer
 from friren.persistence.facts import Fact
-from friren.persistence.journal import Address, Journal, JournalUnavailableError
+from friren.persistence.journal import Address, Journal, JournalUnavailableError, journals_of
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.relief import relieve
 from friren.persistence.settings import (
+    ADOPT_IDLE_SECONDS,
     CALL_DEADLINE_SECONDS,
     CLOSE_SECONDS,
+    PROBE_SECONDS_MAX,
     READ_DEADLINE_SECONDS,
     RELIEF_SECONDS,
 )
@@ -72,7 +75,9 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._something = threading.Event()
         self._closing = threading.Event()
+        self._reachable = threading.Event()
         self._start(self._keep, "keeper")
+        self._start(self._adopt, "adopter")
 
     # --- direct: one commit now
 
@@ -189,6 +194,23 @@ class Engine:
         else:
             if self.circuit.succeeded():
                 log.warning("the database answers again")
+            if self._writes.pool.open:
+                self._reachable.set()
+
+    def _adopt(self) -> None:
+        """Drain what dead processes left for this database, now and every now and then."""
+        self._reachable.wait()
+        while not self._closing.is_set():
+            pause = ADOPT_IDLE_SECONDS
+            try:
+                if journals_of(self.root, self.address):
+                    adopt(self.root, self.address, using=self.using, adopter=self.producer)
+            except Exception as exc:  # noqa: BLE001 - it is tried again; `replay` and `health` say what stands in the way
+                log.debug("journals of other processes cannot be drained now: %s", line(exc))
+                pause = PROBE_SECONDS_MAX
+            finally:
+                connections[self.using].close()
+            self._closing.wait(pause)
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
@@ -230,6 +252,7 @@ class Engine:
         # A database that is known to be away is not waited for.
         done = self.flush(timeout if self.circuit.closed else 0.0)
         self._closing.set()
+        self._reachable.set()
         self._wake()
         if self._drainer is not None:
             self._drainer.stop()

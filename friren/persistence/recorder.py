@@ -20,7 +20,6 @@ from friren.persistence.engines import engine_for
 from friren.persistence.facts import Fact
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt, WriteOutcome
-from friren.persistence.retry import sqlstate_of
 from friren.persistence.settings import CLOSE_SECONDS
 
 __all__ = ["Recorder"]
@@ -155,7 +154,7 @@ class Recorder:
         try:
             return engine.store(write)
         except RejectedRecordError as exc:
-            if sqlstate_of(exc) == handlers.FOREIGN_KEY_VIOLATION and engine.backlog:
+            if isinstance(exc, handlers.MissingRowError) and engine.backlog:
                 return None  # what it refers to may still be in the journal
             for fact, policy in zip(facts, policies, strict=True):
                 self._keep_refused(fact, policy, exc)

@@ -1,0 +1,186 @@
+"""The database goes away, in every way it can: nothing acknowledged is lost, and no call waits past its deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.outages import frozen
+from tests.postgres import ROOT
+from tests.servers import command_environment
+
+SCRIPT = Path(__file__).with_name("logging_process.py")
+# The full figure is 10,000; a smaller one keeps a slow machine's run short.
+TRADES = int(os.environ.get("FRIREN_TEST_OUTAGE_TRADES", "10000"))
+DEADLINE = 0.25
+# What the scheduler of a busy two-core machine may add.
+NOISE = 0.15
+
+
+class Logger:
+    """A logging process, and the words exchanged with it."""
+
+    def __init__(self, server, *arguments: str, **changes: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), *arguments],
+            env=command_environment(server.home, **server.environment(PYTHONPATH=str(ROOT), **changes)),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def hear(self) -> str:
+        return self.process.stdout.readline().strip()
+
+    def expect(self, word: str) -> None:
+        said = self.hear()
+        assert said == word, said + self.process.stderr.read()
+
+    def say(self, word: str) -> None:
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, word: str) -> dict:
+        self.say(word)
+        return json.loads(self.hear())
+
+    def end(self) -> tuple[dict, str]:
+        """What it said last, and what it logged."""
+        out, err = self.process.communicate(timeout=240)
+        assert self.process.returncode == 0, err
+        return (json.loads(out.splitlines()[-1]) if out.strip() else {}), err
+
+
+@pytest.fixture
+def migrated(server):
+    made = server.manage("migrate", "--verbosity=0")
+    assert made.returncode == 0, made.stderr
+    return server
+
+
+@pytest.fixture
+def logger(migrated):
+    begun = []
+
+    def begin(*arguments: str, **changes: str) -> Logger:
+        begun.append(Logger(migrated, *arguments, **changes))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+def stored(server) -> dict[str, int]:
+    with server.connect() as connection:
+        rows = connection.execute(
+            "SELECT external_id, count(*) FROM trading_engine_trade GROUP BY external_id ORDER BY 1"
+        )
+        return dict(rows.fetchall())
+
+
+def account_of_records(server) -> dict[str, int]:
+    """Σ over all producers of what the cursors say."""
+    with server.connect() as connection:
+        row = connection.execute(
+            "SELECT coalesce(sum(seq), 0), coalesce(sum(stored), 0), coalesce(sum(duplicates), 0), "
+            "coalesce(sum(dead_lettered), 0) FROM persistence_journalcursor"
+        ).fetchone()
+    return dict(zip(("seq", "stored", "duplicates", "dead_lettered"), map(int, row), strict=True))
+
+
+def replay(server) -> dict:
+    done = server.manage("replay", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_with_the_database_down_from_the_start_every_trade_is_journaled_and_replays_once(migrated, logger) -> None:
+    migrated.stop()
+    result, log = logger("log_some", "200").end()
+    assert result["outcomes"] == {"JOURNALED": 200}
+    assert result["errors"] == {}
+    assert log.count("does not answer") == 1, log
+
+    migrated.start()
+    # The account and its opening deposit came before the trades.
+    assert replay(migrated) == {"replayed": 202, "duplicates": 0, "dead_lettered": 0, "remaining": 0}
+    assert set(stored(migrated).values()) == {1}
+    assert len(stored(migrated)) == 200
+
+    again, log = logger("log_some", "200").end()
+    assert again["outcomes"] == {"DUPLICATE": 200}, log
+    assert len(stored(migrated)) == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["direct", "journal"])
+def test_stopped_under_load_nothing_is_lost_and_nothing_twice(migrated, logger, mode) -> None:
+    one = logger("log_under_load", str(TRADES), "4", mode)
+    one.expect("half")
+    migrated.stop()
+    one.expect("logged")
+    migrated.start()
+    one.say("the server is back")
+    result, _log = one.end()
+    assert result["errors"] == {}
+    assert sum(result["outcomes"].values()) == TRADES
+    assert result["outcomes"].get("JOURNALED", 0) > 0
+    assert set(result["outcomes"]) <= {"STORED", "JOURNALED"}
+    assert result["flushed"], result
+    found = stored(migrated)
+    assert len(found) == TRADES
+    assert set(found.values()) == {1}
+    account = account_of_records(migrated)
+    assert account["seq"] == result["last_seq"] == account["stored"] + account["duplicates"]
+    assert account["dead_lettered"] == 0
+
+
+@pytest.mark.slow
+def test_a_frozen_server_keeps_no_call_longer_than_its_deadline(migrated, logger) -> None:
+    """Frozen for some calls and thawed for others, again and again, over at least 10,000 calls."""
+    turns, per_turn = 10, max(1, TRADES // 20)
+    one = logger("log_while_frozen", str(per_turn))
+    one.expect("ready")
+    for _ in range(turns):
+        with frozen(migrated):
+            one.say("go")
+            one.expect("done")
+        one.say("go")
+        one.expect("done")
+    one.say("end")
+    result, _log = one.end()
+    assert result["errors"] == {}
+    assert result["calls"] == 2 * turns * per_turn
+    assert result["flushed"], result
+    assert result["p999"] <= DEADLINE + NOISE, result
+    assert result["slowest"][-1] <= DEADLINE + NOISE, f"overshoots: {result['slowest']}"
+    found = stored(migrated)
+    assert len(found) == result["calls"]
+    assert set(found.values()) == {1}
+
+
+def test_killed_while_logging_the_next_process_drains_what_it_left(migrated, logger) -> None:
+    one = logger("log_in_turns", "10000", "journal")
+    one.expect("ready")
+    migrated.stop()
+    said = one.ask("trades 300")
+    assert said["outcomes"] == {"JOURNALED": 300}
+    one.process.kill()
+    one.process.wait()
+    migrated.start()
+    result, _log = logger("log_some", "1").end()
+    assert result["errors"] == {}
+    replay(migrated)  # whatever the second process's last moments left
+    found = stored(migrated)
+    assert len(found) == 301
+    assert set(found.values()) == {1}
