@@ -36,11 +36,15 @@ class Damage(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where the record `seq` is to be found."""
+    """A place between two records of a segment, and the number of one of them."""
 
     segment: SegmentName
     offset: int
     seq: int
+
+
+# How far each journal was walked through to find its end: drained ones are looked at for as long as they are kept.
+_ends: dict[Path, _Place] = {}
 
 
 class _Rest(NamedTuple):
@@ -71,7 +75,6 @@ class JournalReader:
         self._files = files
         self._lock = threading.Lock()
         self._place: _Place | None = None
-        self._end: tuple[SegmentName, int, int] | None = None
         self._rest = _Rest(b"", 0)
 
     def __repr__(self) -> str:
@@ -189,8 +192,9 @@ class JournalReader:
         if not segments:
             return 0
         segment, offset, highest = segments[-1], 0, segments[-1].first_seq - 1
-        if self._end is not None and self._end[0] == segment:
-            _segment, offset, highest = self._end
+        end = _ends.get(self.directory)
+        if end is not None and end.segment == segment:
+            offset, highest = end.offset, end.seq
         try:
             handle = self._files.open_to_read(self.directory / segment.file_name)
         except OSError:
@@ -199,7 +203,7 @@ class JournalReader:
             scan = Scan(handle, seed=self._seed, offset=offset)
             while (found := scan.next(payload=False)) is not None:
                 highest = max(highest, found[0])
-                self._end = (segment, scan.offset, highest)
+                _ends[self.directory] = _Place(segment, scan.offset, highest)
             return highest + 1 if final and not scan.torn else highest
         finally:
             self._files.close(handle)

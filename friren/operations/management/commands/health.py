@@ -10,6 +10,7 @@ from rich.table import Table
 from friren.operations import health
 from friren.operations.command import BaseFrirenCommand, Report
 from friren.operations.health.registry import registered
+from friren.operations.health.write_path import figures
 
 __all__ = ["Command"]
 
@@ -29,6 +30,7 @@ class Command(BaseFrirenCommand):
         self.failed = not found.ok
         return {
             "status": "ok" if found.ok else "failed",
+            **({} if live or check else {"write_path": figures()}),
             "checks": {
                 name: {"ok": finding.ok, "message": finding.message, "seconds": seconds, **finding.details}
                 for name, (finding, seconds) in found.checks.items()
