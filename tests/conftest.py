@@ -70,6 +70,7 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
 
     Not wrapped in a transaction: loggers refuse to run inside one, and what they promise is a COMMIT.
     """
+    from django.conf import settings
     from django.db import connections
 
     from friren.persistence import engines
@@ -82,8 +83,10 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
         if left_open:
             connections.close_all()
             pytest.fail(f"the test left a transaction open on {left_open}")
-        if any(engine.last_seq or len(engine.buffer) for engine in engines.existing()):
-            engines.close_all()  # the next test begins without a backlog, as another producer
+        if any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing()):
+            # The next test begins as another producer, without a backlog and with nothing to adopt.
+            engines.close_all()
+            shutil.rmtree(Path(settings.FRIREN_HOME) / "journal", ignore_errors=True)
         emptier.empty()
         forget_natural_keys()
         forget_answers()

@@ -53,9 +53,9 @@ def _call(call: Callable[[], Any]) -> Any:
     try:
         return call()
     finally:
-        # These threads live on; a connection that the call opened beside the recorder's must not.
+        # These threads live on; a connection that the call opened beside the recorder's would keep its place.
         for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
+            connection.close()
 
 
 def _executor() -> ThreadPoolExecutor:

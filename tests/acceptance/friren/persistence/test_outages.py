@@ -2,106 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.acceptance.friren.persistence.outage_tools import account_of_records, logger, migrated, replay, stored
 from tests.outages import frozen
-from tests.postgres import ROOT
-from tests.servers import command_environment
 
-SCRIPT = Path(__file__).with_name("logging_process.py")
+__all__ = ["logger", "migrated"]
+
 # The full figure is 10,000; a smaller one keeps a slow machine's run short.
 TRADES = int(os.environ.get("FRIREN_TEST_OUTAGE_TRADES", "10000"))
 DEADLINE = 0.25
 # What the scheduler of a busy two-core machine may add.
 NOISE = 0.15
-
-
-class Logger:
-    """A logging process, and the words exchanged with it."""
-
-    def __init__(self, server, *arguments: str, **changes: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments],
-            env=command_environment(server.home, **server.environment(PYTHONPATH=str(ROOT), **changes)),
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def hear(self) -> str:
-        return self.process.stdout.readline().strip()
-
-    def expect(self, word: str) -> None:
-        said = self.hear()
-        assert said == word, said + self.process.stderr.read()
-
-    def say(self, word: str) -> None:
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def ask(self, word: str) -> dict:
-        self.say(word)
-        return json.loads(self.hear())
-
-    def end(self) -> tuple[dict, str]:
-        """What it said last, and what it logged."""
-        out, err = self.process.communicate(timeout=240)
-        assert self.process.returncode == 0, err
-        return (json.loads(out.splitlines()[-1]) if out.strip() else {}), err
-
-
-@pytest.fixture
-def migrated(server):
-    made = server.manage("migrate", "--verbosity=0")
-    assert made.returncode == 0, made.stderr
-    return server
-
-
-@pytest.fixture
-def logger(migrated):
-    begun = []
-
-    def begin(*arguments: str, **changes: str) -> Logger:
-        begun.append(Logger(migrated, *arguments, **changes))
-        return begun[-1]
-
-    yield begin
-    for one in begun:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.communicate()
-
-
-def stored(server) -> dict[str, int]:
-    with server.connect() as connection:
-        rows = connection.execute(
-            "SELECT external_id, count(*) FROM trading_engine_trade GROUP BY external_id ORDER BY 1"
-        )
-        return dict(rows.fetchall())
-
-
-def account_of_records(server) -> dict[str, int]:
-    """Σ over all producers of what the cursors say."""
-    with server.connect() as connection:
-        row = connection.execute(
-            "SELECT coalesce(sum(seq), 0), coalesce(sum(stored), 0), coalesce(sum(duplicates), 0), "
-            "coalesce(sum(dead_lettered), 0) FROM persistence_journalcursor"
-        ).fetchone()
-    return dict(zip(("seq", "stored", "duplicates", "dead_lettered"), map(int, row), strict=True))
-
-
-def replay(server) -> dict:
-    done = server.manage("replay", "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_with_the_database_down_from_the_start_every_trade_is_journaled_and_replays_once(migrated, logger) -> None:

@@ -1,0 +1,259 @@
+"""What the loggers promise through the recorder: outcomes, order, refusals that are kept, reads in an outage."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import time
+from decimal import Decimal
+
+import pytest
+from django.db import OperationalError, transaction
+
+from friren import accounts
+from friren.errors import ConfigurationError, RejectedRecordError
+from friren.persistence.engines import engine_for
+from friren.persistence.models import DeadLetter, JournalCursor
+from friren.persistence.receipts import WriteOutcome
+from trading_engine.models import Order, Trade
+from trading_engine.services import RegimeLogger, SignalLogger, TradeLogger
+
+AT = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
+FILL = {"symbol": "AAPL", "action": "buy", "quantity": Decimal(10), "price": Decimal("187.32"), "timestamp": AT}
+
+
+@pytest.fixture
+def book():
+    return accounts.open_account("recorder")
+
+
+@pytest.fixture
+def journaling(book):
+    with TradeLogger(account=book, mode="journal") as trades:
+        yield trades
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """The database answers no connection of the recorder's any more."""
+
+    def refuse():
+        raise OperationalError("connection refused")
+
+    def begin() -> None:
+        engine = engine_for()
+        for direct in (engine._writes, engine._reads):
+            monkeypatch.setattr(direct.pool, "_make", refuse)
+        engine._connection_failed("connection refused")
+
+    yield begin
+    monkeypatch.undo()
+    engine = engine_for()
+    engine._wake()
+
+
+class TestJournalMode:
+    def test_a_record_is_journaled_and_then_stored_with_its_producer(self, journaling) -> None:
+        receipt = journaling.log_trade(**FILL)
+        assert (receipt.outcome, receipt.synced) == (WriteOutcome.JOURNALED, True)
+        assert journaling.flush(timeout=10)
+        assert Trade.objects.get(id=receipt.id).producer == engine_for().producer
+
+    def test_the_same_record_again_is_a_duplicate_when_it_is_drained(self, journaling) -> None:
+        for _ in range(2):
+            assert journaling.log_trade(**FILL, trade_id="77", venue="IBKR").outcome is WriteOutcome.JOURNALED
+        assert journaling.flush(timeout=10)
+        cursor = JournalCursor.objects.get(producer=engine_for().producer)
+        assert (cursor.seq, cursor.stored, cursor.duplicates) == (2, 1, 1)
+
+    def test_telemetry_need_not_survive_a_power_cut(self, book) -> None:
+        with SignalLogger(account=book, mode="journal") as signals:
+            assert not signals.log_signal(symbol="AAPL", signal_type="BUY", timestamp=AT).synced
+
+    def test_durability_can_be_asked_for(self, book) -> None:
+        with TradeLogger(account=book, mode="journal", durability="os") as trades:
+            assert not trades.log_trade(**FILL).synced
+
+    @pytest.mark.parametrize("told", [{"mode": "later"}, {"durability": "eternal"}])
+    def test_a_mode_that_does_not_exist_is_refused_at_once(self, book, told) -> None:
+        with pytest.raises(ConfigurationError):
+            TradeLogger(account=book, **told)
+
+    def test_the_moves_of_an_order_keep_their_order(self, journaling) -> None:
+        order = journaling.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
+        for status in ("submitted", "partially_filled", "filled"):
+            assert journaling.update_order_status(order, status, timestamp=AT).outcome is WriteOutcome.JOURNALED
+        assert journaling.flush(timeout=10)
+        assert Order.objects.get(id=order.id).status == "filled"
+
+    def test_bulk_counts_what_was_journaled(self, journaling) -> None:
+        receipt = journaling.bulk_log([FILL, {**FILL, "quantity": 0}, FILL])
+        assert (receipt.journaled, receipt.stored, [index for index, _ in receipt.rejected]) == (2, 0, [1])
+
+    def test_closing_gives_the_rest_a_chance(self, book) -> None:
+        with TradeLogger(account=book, mode="journal") as trades:
+            receipt = trades.log_trade(**FILL)
+        assert Trade.objects.filter(id=receipt.id).exists()
+        with pytest.raises(RuntimeError, match="closed"):
+            trades.log_trade(**FILL)
+
+
+class TestDirectMode:
+    def test_what_overtakes_goes_the_way_of_what_it_follows(self, book, away) -> None:
+        trades = TradeLogger(account=book)
+        away()
+        order = trades.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
+        assert order.outcome is WriteOutcome.JOURNALED
+        assert trades.update_order_status(order, "submitted", timestamp=AT).outcome is WriteOutcome.JOURNALED
+        assert trades.flush(timeout=10)
+        assert Order.objects.get(id=order.id).status == "submitted"
+
+    def test_a_fill_whose_order_is_still_in_the_journal_follows_it(self, book) -> None:
+        journaling, direct = TradeLogger(account=book, mode="journal"), TradeLogger(account=book)
+        for _ in range(20):
+            order = journaling.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
+            assert direct.log_trade(**FILL, order=order).outcome in {WriteOutcome.JOURNALED, WriteOutcome.STORED}
+        assert direct.flush(timeout=10)
+        assert Trade.objects.exclude(order=None).count() == 20
+
+    @pytest.mark.parametrize("mode", ["direct", "journal"])
+    def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
+        trades = TradeLogger(account=book, mode=mode)
+        with transaction.atomic(), pytest.raises(RuntimeError, match="open transaction"):
+            trades.log_trade(**FILL)
+
+
+class TestRefusedFills:
+    def _kept(self):
+        assert engine_for().flush(10)
+        return DeadLetter.objects.get(shelf="rejected")
+
+    @pytest.mark.parametrize("mode", ["direct", "journal"])
+    def test_what_the_checker_refuses_is_kept_with_field_and_rule(self, book, mode) -> None:
+        trades = TradeLogger(account=book, mode=mode)
+        with pytest.raises(RejectedRecordError):
+            trades.log_trade(**{**FILL, "strategy_used": "x" * 300})
+        kept = self._kept()
+        assert (kept.kind, kept.error_class, kept.account_id) == ("trade", "RejectedRecordError", book.id)
+        assert "strategy_used" in kept.error
+        said = json.loads(bytes(kept.payload))["values"]
+        assert (said["quantity"], said["strategy_used"]) == ("10", "x" * 300)
+
+    def test_what_the_database_refuses_is_kept_too(self, book) -> None:
+        trades = TradeLogger(account=book)
+        trades.log_trade(**FILL, trade_id="1", venue="X")
+        with pytest.raises(RejectedRecordError):
+            trades.log_trade(**{**FILL, "price": Decimal(1)}, trade_id="1", venue="X")
+        assert self._kept().error_class == "KeyReusedError"
+
+    def test_a_signal_is_no_fill(self, book) -> None:
+        with pytest.raises(RejectedRecordError):
+            SignalLogger(account=book).log_signal(symbol="AAPL", signal_type="WAIT", timestamp=AT)
+        assert engine_for().flush(10)
+        assert not DeadLetter.objects.exists()
+
+
+class TestReadsInAnOutage:
+    def test_the_last_good_answer_comes_with_its_age(self, book, away) -> None:
+        trades = TradeLogger(account=book)
+        trades.log_trade(**FILL)
+        fresh = trades.get_trade_history("AAPL")
+        assert (len(fresh), fresh.stale) == (1, False)
+        away()
+        stale = trades.get_trade_history("AAPL")
+        assert (list(stale), stale.as_of, stale.stale, stale.next) == (list(fresh), fresh.as_of, True, None)
+
+    def test_what_was_never_asked_is_unknown_and_not_nothing(self, book, away) -> None:
+        trades = TradeLogger(account=book)
+        away()
+        unknown = trades.get_trade_history("MSFT")
+        assert (list(unknown), unknown.as_of, unknown.stale) == ([], None, True)
+
+    def test_a_regime_is_remembered(self, book, away) -> None:
+        regimes = RegimeLogger(account=book)
+        regimes.log_regime_change(regime_type="BULL", timestamp=AT)
+        assert regimes.current_regime().regime_type == "BULL"
+        away()
+        assert regimes.current_regime().regime_type == "BULL"
+
+
+class TestAccountsInAnOutage:
+    def test_books_are_opened_and_found_and_their_opening_travels_first(self, away) -> None:
+        away()
+        book = accounts.open_account("offline", starting_cash=Decimal(500), environment="LIVE")
+        assert accounts.find_account("offline") == book
+        assert accounts.find_account(book.id) == book
+        receipt = TradeLogger(account="offline").log_trade(**FILL)
+        assert receipt.outcome is WriteOutcome.JOURNALED
+        assert engine_for().flush(10)
+        assert Trade.objects.get(id=receipt.id).account.environment == "LIVE"
+
+    def test_an_account_that_nobody_opened_is_a_typo_then_too(self, away) -> None:
+        away()
+        with pytest.raises(ConfigurationError):
+            TradeLogger(account="momentun")
+
+    def test_other_settings_are_refused_then_too(self, book, away) -> None:
+        away()
+        with pytest.raises(ConfigurationError):
+            accounts.open_account("recorder", environment="LIVE")
+
+
+class TestAsync:
+    def test_every_public_method_has_a_twin(self) -> None:
+        for name in ("log_trade", "log_order", "open_orders", "get_trade_history", "bulk_log", "flush", "close"):
+            assert asyncio.iscoroutinefunction(getattr(TradeLogger, f"a{name}")), name
+        assert TradeLogger.alog_trade.__name__ == "alog_trade"
+
+    def test_a_twin_does_the_same(self, book) -> None:
+        receipt = asyncio.run(TradeLogger(account=book).alog_trade(**FILL))
+        assert receipt.outcome is WriteOutcome.STORED
+        with pytest.raises(RejectedRecordError):
+            asyncio.run(TradeLogger(account=book).alog_trade(**{**FILL, "quantity": 0}))
+
+    def test_a_cancelled_wait_loses_nothing(self, book) -> None:
+        trades = TradeLogger(account=book)
+
+        async def cancel_all() -> int:
+            tasks = [asyncio.create_task(trades.alog_trade(**FILL, trade_id=f"C{n}", venue="X")) for n in range(50)]
+            await asyncio.sleep(0)  # each has begun
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            return sum(isinstance(one, asyncio.CancelledError) for one in ended)
+
+        assert asyncio.run(cancel_all()) == 50
+        until = time.monotonic() + 10
+        while Trade.objects.count() < 50:
+            assert time.monotonic() < until, Trade.objects.count()
+            time.sleep(0.02)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+class TestFork:
+    @pytest.mark.parametrize("mode", ["direct", "journal"])
+    def test_a_child_is_another_producer_and_the_parent_goes_on(self, book, mode) -> None:
+        trades = TradeLogger(account=book, mode=mode)
+        parents = {trades.log_trade(**FILL).id}
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                receipt = trades.log_trade(**FILL)
+                flushed = trades.flush(timeout=10)
+                os.write(writing, json.dumps([str(receipt.id), flushed, str(engine_for().producer)]).encode())
+                engine_for().close(1)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        parents.add(trades.log_trade(**FILL).id)
+        with os.fdopen(reading) as pipe:
+            child, flushed, producer = json.loads(pipe.read())
+        os.waitpid(pid, 0)
+        assert flushed
+        assert trades.flush(timeout=10)
+        assert producer != str(engine_for().producer)
+        assert {str(key) for key in Trade.objects.values_list("id", flat=True)} == {child, *map(str, parents)}
