@@ -8,19 +8,20 @@ it within the deadline it goes to the journal, as every record does in journal m
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connections
 
 from friren.errors import ConfigurationError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
+from friren.persistence.bulk import record_in_batches, store_batch
 from friren.persistence.codec import encode_rejected
 from friren.persistence.engines import engine_for
 from friren.persistence.facts import Fact
 from friren.persistence.policies import KindPolicy, policy_of
-from friren.persistence.receipts import BulkReceipt, Receipt, WriteOutcome
-from friren.persistence.settings import CLOSE_SECONDS
+from friren.persistence.receipts import BulkReceipt, Receipt
+from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS
 
 __all__ = ["Recorder"]
 
@@ -88,34 +89,17 @@ class Recorder:
         return [self._accept(fact) for fact in facts]
 
     def record_many(
-        self, makers: Sequence[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None
+        self, makers: Iterable[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None
     ) -> BulkReceipt:
         """
-        Make and record facts one by one; a wrong one is reported by its index and does not stop the rest.
+        Make and record facts in batches; a wrong one is reported by its index and does not stop the rest.
 
         Args:
+            makers: taken as they are needed, so a generator of any length is fine.
             parameters: what the caller calls the columns that it knows by another name.
         """
-        counts = dict.fromkeys(WriteOutcome, 0)
-        rejected: list[tuple[int, RejectedRecordError]] = []
-        for index, make in enumerate(makers):
-            try:
-                fact = make()
-            except RejectedRecordError as exc:
-                rejected.append((index, exc))
-                continue
-            try:
-                counts[self.record(fact).outcome] += 1
-            except RejectedRecordError as exc:
-                rejected.append((index, exc.named(parameters or {})))
-        return BulkReceipt(
-            stored=counts[WriteOutcome.STORED],
-            duplicates=counts[WriteOutcome.DUPLICATE],
-            rejected=rejected,
-            journaled=counts[WriteOutcome.JOURNALED],
-            buffered=counts[WriteOutcome.BUFFERED],
-            lost=counts[WriteOutcome.LOST],
-        )
+        self._refuse()
+        return record_in_batches(makers, self._record_batch, parameters=parameters or {})
 
     def keep_rejected(self, kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> None:
         """Keep what a caller said of an executed fill that was refused, on the `rejected` shelf."""
@@ -159,6 +143,38 @@ class Recorder:
             for fact, policy in zip(facts, policies, strict=True):
                 self._keep_refused(fact, policy, exc)
             raise
+
+    def _record_batch(self, facts: Sequence[Fact]) -> list[handlers.Verdict]:
+        self._refuse()
+        engine = engine_for(self.using)
+        policies = [policy_of(fact.kind) for fact in facts]
+        if not self._direct or (engine.backlog and any(policy.ordered for policy in policies)):
+            return [self._accept(fact).outcome for fact in facts]
+        try:
+            verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
+        except RejectedRecordError:
+            # Refused as a whole: what no question to the set could find shows one by one.
+            return [self._verdict(fact) for fact in facts]
+        if verdicts is None:
+            return [self._accept(fact).outcome for fact in facts]
+        # Asked once: what is refused here goes through the journal too, and no fact waits for that.
+        backlog = engine.backlog > 0
+        judged = zip(facts, policies, verdicts, strict=True)
+        return [self._settled(fact, policy, verdict, backlog=backlog) for fact, policy, verdict in judged]
+
+    def _verdict(self, fact: Fact) -> handlers.Verdict:
+        try:
+            return self.record(fact).outcome
+        except RejectedRecordError as exc:
+            return exc
+
+    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict, *, backlog: bool) -> handlers.Verdict:
+        """Return the verdict of a batch on one fact, once what follows from a refusal is done."""
+        if isinstance(verdict, RejectedRecordError):
+            if isinstance(verdict, handlers.MissingRowError) and backlog:
+                return self._accept(fact).outcome  # what it refers to may still be in the journal
+            self._keep_refused(fact, policy, verdict)
+        return verdict
 
     def _keep_refused(self, fact: Fact, policy: KindPolicy, error: RejectedRecordError) -> None:
         if policy.happened:

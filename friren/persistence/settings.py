@@ -13,6 +13,9 @@ __all__ = [
     "BUFFER_BYTES_MAX",
     "BUFFER_RECORDS_MAX",
     "BUFFER_STOP_SHARE",
+    "BULK_BATCH_ROWS",
+    "BULK_DEADLINE_SECONDS",
+    "BULK_STATEMENT_SECONDS",
     "CALL_DEADLINE_SECONDS",
     "CLOSE_SECONDS",
     "CONNECTIONS_MAX",
@@ -78,6 +81,15 @@ RETRIES_MAX: Final = 3
 RETRY_PAUSE_SECONDS: Final = 0.005
 # More connections than this make PostgreSQL slower, not faster; a call holds one for less than a millisecond.
 CONNECTIONS_MAX: Final = _env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
+
+# --- bulk calls
+# The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.
+BULK_BATCH_ROWS: Final = 2_000
+# What a batch may take before it goes to the journal: tens of milliseconds when all is well, and nobody who
+# hands over thousands of records waits for a single one.
+BULK_DEADLINE_SECONDS: Final = 10.0
+# Below the deadline, so that a server that lives gives up by itself.
+BULK_STATEMENT_SECONDS: Final = BULK_DEADLINE_SECONDS * STATEMENT_SHARE
 
 # --- the circuit
 # The first look after a connection broke: a restarted server is often back at once.

@@ -92,7 +92,7 @@ class ModelTracker(Service):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = [partial(_prediction_fact, prediction) for prediction in predictions]
+        makers = (partial(_prediction_fact, prediction) for prediction in predictions)
         return self.recorder.record_many(makers, parameters=PREDICTION_PARAMETERS)
 
     def resolve_predictions(self, outcomes: Iterable[Mapping[str, Any]]) -> BulkReceipt:

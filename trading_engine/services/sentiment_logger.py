@@ -86,7 +86,7 @@ class SentimentLogger(Service):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = [partial(_told_fact, item) for item in news]
+        makers = (partial(_told_fact, item) for item in news)
         return self.recorder.record_many(makers, parameters=SENTIMENT_PARAMETERS)
 
     def link_trade(self, trade: Any, sentiments: Iterable[Any]) -> BulkReceipt:

@@ -98,7 +98,7 @@ class SignalLogger(AccountService):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = [partial(self._bulk_fact, signal) for signal in signals]
+        makers = (partial(self._bulk_fact, signal) for signal in signals)
         return self.recorder.record_many(makers, parameters=SIGNAL_PARAMETERS)
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:

@@ -145,7 +145,7 @@ class TradeLogger(OrderMethods):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = [partial(self._trade_fact, "trade", trade) for trade in trades]
+        makers = (partial(self._trade_fact, "trade", trade) for trade in trades)
         return self.recorder.record_many(makers, parameters=TRADE_PARAMETERS)
 
     def update_trade_status(
