@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from django.db import IntegrityError, connections
 from django.db.models import Model
@@ -16,15 +17,20 @@ from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
+from trading_engine.moves import move_together
 from trading_engine.regime_intervals import store_regime
 
 __all__ = ["register"]
 
+ORDER_COLUMNS: Final = ("status", "submitted_at", "venue", "external_id")
+
 
 def register() -> None:
     """Register the handlers of this floor, and how its kinds of fact are treated in an outage."""
-    register_handler("order_status_event", move_order)
-    register_handler("trade_status_event", move_trade)
+    orders = partial(move_together, model=Order, field="order", decide=order_move, columns=ORDER_COLUMNS)
+    trades = partial(move_together, model=Trade, field="trade", decide=trade_move, columns=("status",))
+    register_handler("order_status_event", move_order, batch=orders)
+    register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime)
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))
@@ -36,6 +42,17 @@ def register() -> None:
 def move_order(fact: Fact, *, using: str) -> Receipt:
     """Move an order to the event's status. What the venue told us with it (its order id) is in the payload."""
     order = _locked(Order, "order", fact, using)
+    return _move(order, fact, order_move(order, fact, using=using), using)
+
+
+def order_move(order: Any, fact: Fact, *, using: str) -> dict[str, Any]:
+    """
+    Return the columns of an order that an event changes; nothing when it says what is so already.
+
+    Raises:
+        RejectedRecordError, InvalidTransitionError: the order cannot move so.
+    """
+    del using
     status = fact.values["to_status"]
     told = {}
     for name, value in fact.values.get("payload", {}).get(VENUE_TOLD, {}).items():
@@ -45,27 +62,32 @@ def move_order(fact: Fact, *, using: str) -> Receipt:
         if held != value:
             told[name] = value
     if order.status == status and not told:
-        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+        return {}
     if order.status != status:
         check_move(ORDER_MOVES, held=order.status, wanted=status)
     moved: dict[str, Any] = {"status": status, **told}
     if order.status == OrderStatus.PENDING and status == OrderStatus.SUBMITTED:
         moved["submitted_at"] = fact.values["occurred_at"]
-    return _move(order, fact, moved, using)
+    return moved
 
 
 def move_trade(fact: Fact, *, using: str) -> Receipt:
     """Move a trade to the event's status. A busted trade leaves the books when they are next touched."""
     trade = _locked(Trade, "trade", fact, using)
+    return _move(trade, fact, trade_move(trade, fact, using=using), using)
+
+
+def trade_move(trade: Any, fact: Fact, *, using: str) -> dict[str, Any]:
+    """Return the columns of a trade that an event changes, as `order_move` does for an order."""
     if trade.status == fact.values["to_status"]:
-        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+        return {}
     check_move(TRADE_MOVES, held=trade.status, wanted=fact.values["to_status"])
     if fact.values["to_status"] == TradeStatus.BUSTED:
         # FOR KEY SHARE waits for a closing of the books that is under way (it takes the row FOR UPDATE).
         closed = _closed_until(trade.account_id, using)
         if closed is not None and trade.executed_at < closed:
             raise PeriodClosedError("trade", trade.id, f"the books are closed before {closed.isoformat()}")
-    return _move(trade, fact, {"status": fact.values["to_status"]}, using)
+    return {"status": fact.values["to_status"]}
 
 
 def _closed_until(account_id: Any, using: str) -> Any:
@@ -85,6 +107,8 @@ def _locked(model: type[Model], field: str, fact: Fact, using: str) -> Any:
 
 def _move(row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt:
     """Write the event, with the status it came from, and the row's new status."""
+    if not moved:
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
     receipt = insert(fact.with_values(from_status=row.status), using=using)
     if receipt.outcome is WriteOutcome.STORED:
         try:

@@ -15,7 +15,7 @@ from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
 from friren.persistence.handlers import Verdict, apply_within, batch_handler_of, handler_of
 from friren.persistence.receipts import WriteOutcome
 
-__all__ = ["apply_batch", "is_foundation", "prepare"]
+__all__ = ["apply_batch", "apply_each", "is_foundation", "prepare"]
 
 
 def is_foundation(fact: Fact) -> bool:
@@ -68,6 +68,12 @@ def _apply_kind(kind: str, facts: list[Fact], using: str, producer: UUID | None)
         return batch(facts, using=using, producer=producer)
     if handler_of(kind) is None and spec is not None:
         return copy_facts(spec, facts, using=using, producer=producer)
+    return apply_each(facts, using=using)
+
+
+def apply_each(facts: Sequence[Fact], *, using: str) -> list[Verdict]:
+    """Store facts of one kind one by one, each behind a savepoint, within the caller's `one_commit`."""
+    spec = _spec(facts[0].kind) if facts else None
     # A move that was made already may no longer be possible from where the row stands now: look for it first.
     known = stored_digests(spec, [fact.id for fact in facts], using) if spec is not None else {}
     return [_apply_one(fact, spec, known.get(fact.id), using) for fact in facts]
