@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from friren.accounts import AccountHandle
-from friren.core.ids import natural_id
-from friren.core.numbers import CONTEXT, LIMIT
+from friren.core.ids import natural_id, new_id
+from friren.core.numbers import CONTEXT, LIMIT, ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
-from friren.persistence.facts import Fact, make_fact
+from friren.persistence.facts import Fact, make_fact, spec_of
+from friren.persistence.quick_checks import time_check
 from trading_engine.models import Order, Trade
 from trading_engine.models.choices import InstrumentType
 
@@ -23,6 +25,7 @@ __all__ = [
     "TradeDetails",
     "check_external_key",
     "fact_key",
+    "fill_fact",
     "order_fact",
     "trade_fact",
 ]
@@ -97,6 +100,13 @@ class OrderDetails(TypedDict, total=False):
     extra: dict[str, Any] | None
 
 
+# Plain text: checking a member of an enumeration takes the long way.
+EQUITY: Final = InstrumentType.EQUITY.value
+LEVERAGED: Final = InstrumentType.LEVERAGED.value
+PREDICTION: Final = InstrumentType.PREDICTION.value
+# x < 10^(a + 1) and y < 10^(b + 1) make x·y < 10^(a + b + 2), and the limit is 10^20.
+SAFE_DIGITS: Final = 19
+
 TRADE_KEYWORDS: Final = frozenset(TradeDetails.__annotations__) | {
     "action", "quantity", "price", "timestamp", "trade_id", "corrects",
 }  # fmt: skip
@@ -147,21 +157,32 @@ def trade_fact(
     **details: Unpack[TradeDetails],
 ) -> Fact:
     """Return the fact of a fill. Parameters and errors as for `TradeLogger.log_trade`."""
-    checks.refuse_unknown(details, known=TRADE_KEYWORDS, of="log_trade")
-    key, external_id = fact_key(
-        "trade", account, trade_id, field="trade_id", venue=details.get("venue"), external_id=details.get("external_id")
-    )
-    details["external_id"] = external_id
-    if details.get("instrument_type") is None:
-        details["instrument_type"] = _instrument_type(details)
-    fact = make_fact(
-        Trade, id=key, account=account.id, action=action, quantity=quantity, price=price,
-        executed_at=checks.check_time("timestamp", timestamp),
-        corrects=corrects, **details,
-    )  # fmt: skip
-    if CONTEXT.multiply(fact.values["quantity"], abs(fact.values.get("price", Decimal(0)))) >= LIMIT:
+    told = {"action": action, "quantity": quantity, "price": price, "timestamp": timestamp}
+    return fill_fact(account, {**details, **told, "trade_id": trade_id, "corrects": corrects})
+
+
+def fill_fact(account: AccountHandle, told: Mapping[str, Any]) -> Fact:
+    """Return the fact of a fill told as the keywords of `TradeLogger.log_trade`, all required ones among them."""
+    if not TRADE_KEYWORDS.issuperset(told):
+        checks.refuse_unknown(told, known=TRADE_KEYWORDS, of="log_trade")
+    columns = dict(told)
+    key, given, external_id = None, columns.pop("trade_id", None), columns.get("external_id")
+    if given is not None or external_id is not None:
+        key, columns["external_id"] = fact_key(
+            "trade", account, given, field="trade_id", venue=columns.get("venue"), external_id=external_id
+        )
+    columns["executed_at"] = time_check("timestamp", columns.pop("timestamp"))
+    columns["account"] = account.id
+    if columns.get("instrument_type") is None:
+        columns["instrument_type"] = _instrument_type(columns)
+    if key is None:
+        key = new_id()
+    values = spec_of(Trade).checked(columns, key)
+    quantity, price = values["quantity"], values.get("price", ZERO)
+    # Numbers of this many digits together cannot reach the limit; only the others are multiplied.
+    if quantity.adjusted() + price.adjusted() >= SAFE_DIGITS and CONTEXT.multiply(quantity, abs(price)) >= LIMIT:
         raise RejectedRecordError("quantity", quantity, f"quantity × price must be less than {LIMIT:f}")
-    return fact
+    return Fact(kind="trade", id=key, values=values)
 
 
 def order_fact(
@@ -185,7 +206,7 @@ def order_fact(
     )  # fmt: skip
 
 
-def _instrument_type(details: TradeDetails) -> str:
-    if details.get("market") is not None:
-        return InstrumentType.PREDICTION
-    return InstrumentType.EQUITY if details.get("leverage") is None else InstrumentType.LEVERAGED
+def _instrument_type(told: Mapping[str, Any]) -> str:
+    if told.get("market") is not None:
+        return PREDICTION
+    return EQUITY if told.get("leverage") is None else LEVERAGED

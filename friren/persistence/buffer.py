@@ -38,22 +38,25 @@ class Buffer:
 
     Args:
         records_max, bytes_max: how much may wait; facts of what happened already are taken beyond it.
+
+    Attributes:
+        queue: what waits, the oldest first; to look at, not to change.
     """
 
     def __init__(self, *, records_max: int = BUFFER_RECORDS_MAX, bytes_max: int = BUFFER_BYTES_MAX) -> None:
         self._records_max, self._bytes_max = records_max, bytes_max
         self._lock = threading.Lock()
-        self._queue: collections.deque[Buffered] = collections.deque()
+        self.queue: collections.deque[Buffered] = collections.deque()
         self._bytes = 0
         self._losses: dict[str, Loss] = {}
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self.queue)
 
     @property
     def fill(self) -> float:
         """How full it is, 0 to 1; more than 1 when what happened already had to be taken."""
-        return max(len(self._queue) / self._records_max, self._bytes / self._bytes_max)
+        return max(len(self.queue) / self._records_max, self._bytes / self._bytes_max)
 
     @property
     def stops_risk(self) -> bool:
@@ -68,19 +71,19 @@ class Buffer:
                 loss = self._losses.setdefault(kind, Loss(0, now, now))
                 loss.lost, loss.last_at = loss.lost + 1, now
                 return False
-            self._queue.append(record)
+            self.queue.append(record)
             self._bytes += len(record.payload)
             return True
 
     def first(self) -> Buffered | None:
         """Return the record that waits longest; it stays until `drop_first`."""
         with self._lock:
-            return self._queue[0] if self._queue else None
+            return self.queue[0] if self.queue else None
 
     def drop_first(self) -> None:
         """Give up the record that waited longest: it is safe now."""
         with self._lock:
-            self._bytes -= len(self._queue.popleft().payload)
+            self._bytes -= len(self.queue.popleft().payload)
 
     def take_losses(self) -> dict[str, Loss]:
         """Return what was lost since the last call, by kind."""

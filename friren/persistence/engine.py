@@ -101,7 +101,7 @@ class Engine:
     @property
     def backlog(self) -> int:
         """How many records of this process are not in the database yet, those in memory included."""
-        waiting = len(self.buffer)
+        waiting = len(self.buffer.queue)
         if self._journal is not None and self._drainer is not None:
             waiting += self._journal.last_seq - self._drainer.position
         return waiting
@@ -113,24 +113,22 @@ class Engine:
         Raises:
             StopTradingError: it would bring new risk, and memory is nearly full.
         """
-        policy = policy_of(fact.kind)
-        record = Buffered(encode(fact), sync)
-        if not self.buffer and self._append(record):
+        payload = encode(fact)
+        if not self.buffer.queue and self._append(payload, sync=sync):
             return Receipt(fact.id, WriteOutcome.JOURNALED, sync)
-        return Receipt(fact.id, self._remember(fact, record, policy), synced=False)
+        return Receipt(fact.id, self._remember(fact, Buffered(payload, sync)), synced=False)
 
     def keep(self, payload: bytes) -> None:
         """Take a record that is no fact, such as the refused description of a fill. Never raises."""
-        record = Buffered(payload, sync=True)
-        if self.buffer or not self._append(record):
-            self.buffer.add("rejected", record, KindPolicy(happened=True))
+        if self.buffer.queue or not self._append(payload, sync=True):
+            self.buffer.add("rejected", Buffered(payload, sync=True), KindPolicy(happened=True))
+            self._wake()
 
-    def _append(self, record: Buffered) -> bool:
+    def _append(self, payload: bytes, *, sync: bool) -> bool:
         try:
-            journal = self._journal or self._open_journal()
-            journal.append(record.payload, sync=record.sync)
+            (self._journal or self._open_journal()).append(payload, sync=sync)
         except JournalUnavailableError as exc:
-            if not self.buffer:
+            if not self.buffer.queue:
                 log.critical(
                     "the journal in %s refuses records; they are kept in memory and would not survive the end of "
                     "this process: %s", self.root, line(exc),
@@ -149,7 +147,8 @@ class Engine:
                 self._start(self._drainer.run, "drainer")
             return self._journal
 
-    def _remember(self, fact: Fact, record: Buffered, policy: KindPolicy) -> WriteOutcome:
+    def _remember(self, fact: Fact, record: Buffered) -> WriteOutcome:
+        policy = policy_of(fact.kind)
         if policy.new_risk and self.buffer.stops_risk:
             raise StopTradingError(
                 "neither the database nor the disk takes records and memory is nearly full: take no new risk", fact=fact
@@ -173,10 +172,10 @@ class Engine:
         while not self._closing.is_set():
             self._something.clear()
             self._connect()
-            if len(self.buffer):
+            if len(self.buffer.queue):
                 self.relieve()
             pause = self.circuit.seconds_to_probe()
-            if len(self.buffer):
+            if len(self.buffer.queue):
                 pause = min(RELIEF_SECONDS, RELIEF_SECONDS if pause is None else pause)
             self._something.wait(pause)
 
@@ -214,8 +213,13 @@ class Engine:
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
-        relieve(self.buffer, append=self._append, store=self.store, producer=self.producer)
-        if not len(self.buffer):
+        relieve(
+            self.buffer,
+            append=lambda record: self._append(record.payload, sync=record.sync),
+            store=self.store,
+            producer=self.producer,
+        )
+        if not len(self.buffer.queue):
             log.warning("the records that were in memory are safe")
 
     # --- the end
@@ -235,7 +239,7 @@ class Engine:
         until = time.monotonic() + timeout
         wanted: int | None = None
         while True:
-            if not len(self.buffer):
+            if not len(self.buffer.queue):
                 # What is accepted from here on is not waited for.
                 wanted = self.last_seq if wanted is None else wanted
                 if self._drainer is None or self._drainer.position >= wanted:

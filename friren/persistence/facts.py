@@ -44,6 +44,10 @@ __all__ = [
 # What the database or the write path fills in, never the caller.
 MANAGED: Final = frozenset({"id", "digest", "recorded_seq", "producer", "created_at"})
 
+# Texts that are remembered per field, as checked: names come again, what a person or model writes does not.
+SEEN_MAX: Final = 1000
+SEEN_LENGTH_MAX: Final = 64
+
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
@@ -145,14 +149,14 @@ class FactSpec:
     One kind of fact: its model and its fields.
 
     Attributes:
-        entries: (check, default) by name: what is touched for a value that is given.
+        entries: (check, default, texts seen and their stored form) by name: what is touched for a value given.
         check_rules: refuses values that a CheckConstraint of the table would refuse.
     """
 
     kind: str
     model: type[models.Model]
     fields: dict[str, FieldSpec]
-    entries: dict[str, tuple[Check, Any]]
+    entries: dict[str, tuple[Check, Any, dict[str, Any]]]
     required: tuple[str, ...]
     undigested: frozenset[str]
     check_rules: Callable[[Mapping[str, Any], UUID | None], None]
@@ -165,10 +169,18 @@ class FactSpec:
             if value is None:
                 continue
             try:
-                check, default = entries[name]
+                check, default, seen = entries[name]
             except KeyError:
                 raise TypeError(f"{self.kind} has no field {name}") from None
-            stored = check(name, value)
+            if type(value) is str:
+                # Tickers, strategies and choices come again and again; what was right once is right.
+                stored = seen.get(value)
+                if stored is None:
+                    stored = check(name, value)
+                    if len(value) <= SEEN_LENGTH_MAX and len(seen) < SEEN_MAX:
+                        seen[value] = stored
+            else:
+                stored = check(name, value)
             if default is None or stored != default:
                 given[name] = stored
         for name in self.required:
@@ -207,7 +219,7 @@ def spec_of(model: type[models.Model]) -> FactSpec:
         kind=_snake_case(model.__name__),
         model=model,
         fields=fields,
-        entries={name: (field.check, field.default) for name, field in fields.items()},
+        entries={name: (field.check, field.default, {}) for name, field in fields.items()},
         required=tuple(name for name, field in fields.items() if field.required),
         undigested=frozenset(name for name, field in fields.items() if not field.digested),
         check_rules=compile_rules(model, {name: field.default for name, field in fields.items()}),

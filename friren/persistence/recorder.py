@@ -11,14 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from django.db import connections
-
 from friren.errors import ConfigurationError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
 from friren.persistence.bulk import record_in_batches, store_batch
 from friren.persistence.codec import encode_rejected
 from friren.persistence.engines import engine_for
 from friren.persistence.facts import Fact
+from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
 from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS
@@ -60,7 +59,10 @@ class Recorder:
             StopTradingError: it would bring new risk, and nothing can be recorded safely.
             RuntimeError: called inside an open transaction, or after close().
         """
-        return self.record_by(fact, lambda alias: handlers.apply(fact, using=alias))
+        if self._direct:
+            return self.record_by(fact, lambda alias: handlers.apply(fact, using=alias))
+        self._refuse()
+        return self._accept(fact)
 
     def record_by(self, fact: Fact, write: Callable[[str], Receipt]) -> Receipt:
         """
@@ -125,8 +127,9 @@ class Recorder:
             engine.flush(timeout)
 
     def _refuse(self) -> None:
-        self.refuse_closed()
-        if connections[self.using].in_atomic_block:
+        if self._closed.is_set():
+            self.refuse_closed()
+        if open_transaction(self.using):
             raise RuntimeError(handlers.OPEN_TRANSACTION)
 
     def _store(self, facts: Sequence[Fact], write: Callable[[str], list[Receipt]]) -> list[Receipt] | None:

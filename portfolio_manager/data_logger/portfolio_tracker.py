@@ -59,14 +59,8 @@ class PortfolioTracker(BookEvents):
         Returns:
             STORED, or DUPLICATE when the same fill is there already; it is booked either way.
         """
-        fact = self._fill(
-            action=action,
-            quantity=quantity,
-            price=price,
-            timestamp=timestamp,
-            trade_id=trade_id,
-            **details,
-        )
+        told = {"action": action, "quantity": quantity, "price": price, "timestamp": timestamp, "trade_id": trade_id}
+        fact = self._fill({**details, **told})
         return self._store_and_book(fact)
 
     def update_position(self, trade: Any) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -15,7 +16,7 @@ from friren.persistence.facts import Fact, make_fact
 from friren.persistence.receipts import Receipt
 from friren.persistence.recorder import Recorder
 from friren.persistence.twins import add_twins
-from trading_engine.trade_facts import trade_fact
+from trading_engine.trade_facts import fill_fact
 
 __all__ = ["AccountService", "Service"]
 
@@ -91,10 +92,10 @@ class AccountService(Service):
     def _fact(self, model: type[models.Model], *, id: UUID | None = None, **values: Any) -> Fact:  # noqa: A002
         return make_fact(model, id=id, account=self.account.id, **values)
 
-    def _fill(self, **told: Any) -> Fact:
+    def _fill(self, told: Mapping[str, Any]) -> Fact:
         """Return the fact of a fill; what is refused is kept on the `rejected` shelf, for the fill did happen."""
         try:
-            return trade_fact(self.account, **told)
+            return fill_fact(self.account, told)
         except RejectedRecordError as exc:
             self.recorder.keep_rejected("trade", {"account": self.account.id, **told}, exc)
             raise

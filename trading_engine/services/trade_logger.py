@@ -75,10 +75,11 @@ class TradeLogger(OrderMethods):
             KeyReusedError: the id, or the venue and external id, is another fill's.
             PeriodClosedError: the account's books are closed for that time.
         """
-        fact = self._fill(
-            action=action, quantity=quantity, price=price, timestamp=timestamp, trade_id=trade_id,
-            **details,
-        )  # fmt: skip
+        told: dict[str, Any] = {
+            **details, "action": action, "quantity": quantity, "price": price, "timestamp": timestamp,
+            "trade_id": trade_id,
+        }  # fmt: skip
+        fact = self._fill(told)
         try:
             return self.recorder.record(fact)
         except RejectedRecordError as exc:
@@ -228,14 +229,14 @@ class TradeLogger(OrderMethods):
         """Return one fill of a round trip; a refusal names the parameter as the caller knows it."""
         key = f"{external_id}:{name}" if external_id else None
         try:
-            return self._fill(**{**common, **own, "external_id": key})
+            return self._fill({**common, **own, "external_id": key})
         except RejectedRecordError as exc:
             raise exc.named({parameter: f"{name}_{parameter}" for parameter in own}) from exc
 
     def _trade_fact(self, field: str, trade: Mapping[str, Any], **more: Any) -> Fact:
         told = checks.check_record(field, trade, known=TRADE_KEYWORDS, of="log_trade")
         # What lacks is given as None, so that its absence is a refusal and no TypeError.
-        return self._fill(**{**dict.fromkeys(REQUIRED), **told, **more})
+        return self._fill({**dict.fromkeys(REQUIRED), **told, **more})
 
     def _status_fact(self, trade: Any, status: str, timestamp: dt.datetime | None, reason: str | None) -> Fact:
         at = timezone.now() if timestamp is None else timestamp

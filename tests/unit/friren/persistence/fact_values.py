@@ -65,7 +65,7 @@ def stored(spec: FactSpec, told: dict) -> dict:
     """What a fact keeps of values that are right one by one; the rules of the table are another matter."""
     found = {}
     for name, value in told.items():
-        check, default = spec.entries[name]
+        check, default, _seen = spec.entries[name]
         kept = check(name, value)
         if kept != default:
             found[name] = kept
