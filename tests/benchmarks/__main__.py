@@ -1,0 +1,95 @@
+"""`python -m tests.benchmarks [--smoke] [--only NAME …] [--out FOLDER]`: measure on a database that is thrown away."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+from friren import embedded
+from tests import postgres as harness
+from tests.benchmarks.rounds import SMOKE, Section, Sizes
+
+NAMES = (
+    "single",
+    "journal",
+    "loop",
+    "bulk",
+    "threads_1",
+    "threads_8",
+    "threads_32",
+    "history",
+    "pages",
+    "files",
+    "memory",
+)
+
+
+def prepare() -> dict[str, Any]:
+    """Start a durable server of our own with the server's own settings, migrated; return what it says of itself."""
+    embedded.start(harness.location())
+    with harness.admin_connection() as admin:
+        admin.execute("CREATE DATABASE test_main")
+    django.setup()
+    from friren.operations import schema
+
+    schema.migrate()
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        asked = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+        cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in asked))
+        return dict(zip(asked, cursor.fetchone(), strict=True))
+
+
+def sections(sizes: Sizes) -> dict[str, Callable[[], Section]]:
+    from tests.benchmarks import bulk, reads, threads, writes
+
+    made: dict[str, Callable[[], Section]] = {
+        "single": lambda: writes.single(sizes),
+        "journal": lambda: writes.journal(sizes),
+        "loop": lambda: writes.loop(sizes),
+        "bulk": lambda: bulk.bulk(sizes),
+        "history": lambda: reads.history(sizes),
+        "pages": lambda: reads.pages(sizes),
+        "files": lambda: reads.files(sizes),
+    }
+    for count in (1, 8, 32):
+        made[f"threads_{count}"] = lambda count=count: threads.threads(sizes, count=count)  # type: ignore[misc]
+    return made
+
+
+def main() -> None:
+    """Measure, print, and write benchmarks.json and benchmarks.png."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
+    parser.add_argument("--smoke", action="store_true", help="a few records of everything: that it runs, no figures")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="pages needs history before it")
+    parser.add_argument("--rounds", type=int, help="at least 5 for figures that are quoted")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of the results")
+    options = parser.parse_args()
+    sizes = SMOKE if options.smoke else Sizes()
+    if options.rounds:
+        sizes = Sizes(**{**vars(sizes), "rounds": options.rounds})
+    about = {"server": prepare()}
+    from tests.benchmarks import bulk, report
+
+    about |= {"machine": report.machine(), "sizes": vars(sizes)}
+    known, done = sections(sizes), []
+    for name in NAMES:
+        if name in options.only and name in known:
+            done.append(known[name]())
+            report.show(done[-1])
+    if "memory" in options.only:
+        about["memory"] = bulk.memory(sizes)
+        report.show_memory(about["memory"])
+    options.out.mkdir(parents=True, exist_ok=True)
+    report.write_json(options.out / "benchmarks.json", done, about)
+    if done:
+        report.draw(options.out / "benchmarks.png", done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What was measured: as tables, as JSON, and as one picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.rounds import Line, Section
+
+__all__ = ["draw", "machine", "show", "show_memory", "write_json"]
+
+PACKAGES = ("django", "psycopg", "sqlalchemy", "peewee", "asyncpg", "msgspec")
+DRAWN = ("single", "journal", "bulk", "history")
+
+
+def show(section: Section) -> None:
+    """Print a table."""
+    table = Table(title=f"{section.title} (reference: {section.reference})", title_justify="left")
+    for heading in ("", "p50 µs", "p99 µs", "ratio", "min – max", "budget", ""):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for line in section.lines:
+        verdict = {True: "met", False: "missed", None: ""}[line.met]
+        table.add_row(
+            line.name, f"{line.p50 * 1e6:,.1f}", f"{line.p99 * 1e6:,.1f}", f"{line.ratio:.2f}",
+            f"{line.ratio_min:.2f} – {line.ratio_max:.2f}", _bound(line), verdict,
+        )  # fmt: skip
+    Console(width=120).print(table)
+
+
+def show_memory(found: dict[str, Any]) -> None:
+    """Print the peaks of memory."""
+    table = Table(title=f"Peak memory over base, {found['rows']:,} trades", title_justify="left")
+    for heading in ("", "MB", "budget"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, peak in found["methods"].items():
+        table.add_row(name, f"{peak:,.0f}", f"≤ {found['budget_mb']}" if name.startswith("Friren") else "")
+    Console(width=120).print(table)
+
+
+def _bound(line: Line) -> str:
+    return "" if line.budget is None else f"≤ {line.budget.bound:.3g}"
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    return {
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processors": os.cpu_count(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def write_json(path: Path, sections: Sequence[Section], about: dict[str, Any]) -> None:
+    """Write everything that was measured; times in seconds."""
+    tables = {
+        section.name: dataclasses.asdict(section)
+        | {"lines": [dataclasses.asdict(line) | {"met": line.met} for line in section.lines]}
+        for section in sections
+    }
+    path.write_text(json.dumps({**about, "sections": tables}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def draw(path: Path, sections: Sequence[Section]) -> None:
+    """Draw the ratios of the main tables, the budget of each as a mark."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    drawn = [section for section in sections if section.name in DRAWN]
+    heights = [len(section.lines) + 1.5 for section in drawn]
+    figure, grid = plt.subplots(
+        len(drawn), 1, figsize=(9, 0.34 * sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
+    )
+    for axes, section in zip(grid[:, 0], drawn, strict=True):
+        lines = section.lines[::-1]
+        colours = ["#1f6f5c" if line.name.startswith("Friren") else "#b8bfc6" for line in lines]
+        axes.barh([line.name for line in lines], [line.ratio for line in lines], color=colours, height=0.7)
+        for place, line in enumerate(lines):
+            axes.text(line.ratio, place, f" {line.ratio:.2f}×", va="center", fontsize=8)
+            if line.budget is not None:
+                axes.plot([line.budget.bound] * 2, [place - 0.42, place + 0.42], color="#c0392b", linewidth=2)
+        axes.set_title(f"{section.title}: time against {section.reference}", loc="left", fontsize=9, fontweight="bold")
+        axes.tick_params(labelsize=8)
+        axes.margins(x=0.12)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    figure.suptitle("Shorter is better; the red mark is the budget", x=0.01, ha="left", fontsize=8)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)

@@ -1,0 +1,159 @@
+"""The same rows by other means, each as its documentation says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+import peewee
+import sqlalchemy
+from django.db import transaction
+from playhouse.psycopg3_ext import Psycopg3Database
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session, registry
+
+from tests.benchmarks.workload import COLUMNS, Book, connect, insert_sql, json_columns
+from trading_engine.models import Trade
+
+__all__ = [
+    "Asyncpg",
+    "Peewee",
+    "SqlAlchemy",
+    "copy_binary",
+    "django_bulk",
+    "django_create",
+    "django_full",
+    "raw_insert",
+]
+
+
+def raw_insert(book: Book) -> Callable[[dict[str, Any]], Any]:
+    """One psycopg statement: one prepared INSERT and its commit: the floor."""
+    connection, sql = connect(prepare_threshold=0), insert_sql()
+    return lambda told: connection.execute(sql, book.values(told))
+
+
+def django_create(book: Book) -> Callable[[dict[str, Any]], Any]:
+    return lambda told: Trade.objects.create(**book.row(told))
+
+
+def django_full(book: Book) -> Callable[[dict[str, Any]], Any]:
+    """The careful way: checked by the model, in a transaction."""
+
+    def call(told: dict[str, Any]) -> None:
+        with transaction.atomic():
+            trade = Trade(**book.row(told))
+            trade.full_clean(exclude=["market", "event"])
+            trade.save(force_insert=True)
+
+    return call
+
+
+def copy_binary(book: Book) -> Callable[[Sequence[dict[str, Any]]], Any]:
+    """Binary COPY of ready rows: the floor of bulk loading."""
+    connection = connect()
+    # The table's own types: binary COPY converts nothing.
+    with connection.execute(f"SELECT {', '.join(COLUMNS)} FROM trading_engine_trade LIMIT 0") as cursor:
+        oids = [column.type_code for column in cursor.description or ()]
+
+    def work(trades: Sequence[dict[str, Any]]) -> None:
+        statement = f"COPY trading_engine_trade ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+        with connection.cursor() as cursor, cursor.copy(statement) as target:
+            target.set_types(oids)
+            for told in trades:
+                target.write_row(book.values(told))
+
+    return work
+
+
+def django_bulk(book: Book, *, batch: int = 5000) -> Callable[[Sequence[dict[str, Any]]], Any]:
+    return lambda trades: Trade.objects.bulk_create([Trade(**book.row(told)) for told in trades], batch_size=batch)
+
+
+class SqlAlchemy:
+    """SQLAlchemy 2 on psycopg 3, its table read from the database."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=connect_plain)
+        self.table = sqlalchemy.Table("trading_engine_trade", sqlalchemy.MetaData(), autoload_with=self.engine)
+        mapped = type("MappedTrade", (), {})
+        registry().map_imperatively(mapped, self.table)
+        self.mapped: Any = mapped
+        self.session = Session(self.engine, expire_on_commit=False)
+
+    def create(self, told: dict[str, Any]) -> None:
+        trade = self.mapped()
+        for name, value in self.book.row(told).items():
+            setattr(trade, name, value)
+        self.session.add(trade)
+        self.session.commit()
+        self.session.expunge(trade)
+
+    def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(self.table.insert(), [self.book.row(told) for told in trades])
+
+
+def connect_plain() -> Any:
+    connection = connect()
+    connection.autocommit = False
+    return connection
+
+
+class Peewee:
+    """peewee on psycopg 3."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        connection = connect()
+        parts = connection.info
+        self.database = Psycopg3Database(parts.dbname, host=parts.host, port=parts.port, user=parts.user)
+        fields: dict[str, Any] = {name: peewee.BareField(null=True) for name in COLUMNS}
+        fields["id"] = peewee.BareField(primary_key=True)
+        meta = type("Meta", (), {"database": self.database, "table_name": "trading_engine_trade"})
+        self.model: Any = type("PeeweeTrade", (peewee.Model,), {**fields, "Meta": meta})
+        connection.close()
+
+    def _row(self, told: dict[str, Any]) -> dict[str, Any]:
+        row = self.book.row(told)
+        return row | {name: Jsonb(row[name]) for name in json_columns()}
+
+    def create(self, told: dict[str, Any]) -> None:
+        self.model.create(**self._row(told))
+
+    def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
+        with self.database.atomic():
+            for rows in peewee.chunked([self._row(told) for told in trades], 1000):
+                self.model.insert_many(rows).execute()
+
+
+class Asyncpg:
+    """asyncpg, on an event loop of its own that runs for a whole round."""
+
+    def __init__(self, book: Book) -> None:
+        self.book, self.loop = book, asyncio.new_event_loop()
+        parts = connect().info
+        self.connection = self.loop.run_until_complete(
+            asyncpg.connect(host=parts.host, port=parts.port, user=parts.user, database=parts.dbname)
+        )
+
+    def each(self, trades: Sequence[dict[str, Any]]) -> list[float]:
+        return self.loop.run_until_complete(self._each(trades))
+
+    async def _each(self, trades: Sequence[dict[str, Any]]) -> list[float]:
+        statement, taken = await self.connection.prepare(insert_sql("$")), []
+        for told in trades:
+            begun = time.perf_counter()
+            await statement.fetch(*self.book.values(told, json.dumps))
+            taken.append(time.perf_counter() - begun)
+        return taken
+
+    def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
+        rows = (self.book.values(told, json.dumps) for told in trades)
+        copying = self.connection.copy_records_to_table("trading_engine_trade", records=rows, columns=COLUMNS)
+        self.loop.run_until_complete(copying)

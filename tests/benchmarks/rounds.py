@@ -1,0 +1,137 @@
+"""Interleaved rounds: every method in every round, in shuffled order, so that a noisy minute hits all of them."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Budget", "Line", "Section", "Sizes", "compare", "each", "whole"]
+
+# Called with the records of one round; returns seconds per record, one figure per call or one for all.
+Run = Callable[[Sequence[Any]], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    rounds: int = 5
+    calls: int = 1000
+    loop_steps: int = 20_000
+    bulk_rows: int = 50_000
+    slow_bulk_rows: int = 10_000
+    memory_rows: int = 300_000
+    read_rows: int = 1_000_000
+    read_calls: int = 200
+    file_trades: int = 100_000
+
+
+SMOKE = Sizes(2, 20, 200, 300, 300, 600, 2000, 5, 300)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A bound of the ratio to the reference: of time at most, of speed at least."""
+
+    bound: float
+    p99: float | None = None
+
+
+@dataclass
+class Line:
+    """One method: seconds per record (medians over rounds), and its ratio to the reference in the same round."""
+
+    name: str
+    p50: float
+    p99: float
+    ratio: float
+    ratio_min: float
+    ratio_max: float
+    p99_ratio: float
+    budget: Budget | None = None
+
+    @property
+    def met(self) -> bool | None:
+        if self.budget is None:
+            return None
+        return self.ratio <= self.budget.bound and (self.budget.p99 is None or self.p99_ratio <= self.budget.p99)
+
+
+@dataclass
+class Section:
+    """A table of the report."""
+
+    name: str
+    title: str
+    reference: str
+    lines: list[Line] = field(default_factory=list)
+
+
+def each(call: Callable[[Any], Any]) -> Run:
+    """Time every call by itself."""
+
+    def run(records: Sequence[Any]) -> list[float]:
+        clock, taken = time.perf_counter, []
+        for record in records:
+            begun = clock()
+            call(record)
+            taken.append(clock() - begun)
+        return taken
+
+    return run
+
+
+def whole(work: Callable[[Sequence[Any]], Any]) -> Run:
+    """Time all records together, and say what one of them took."""
+
+    def run(records: Sequence[Any]) -> list[float]:
+        begun = time.perf_counter()
+        work(records)
+        return [(time.perf_counter() - begun) / len(records)]
+
+    return run
+
+
+def compare(
+    section: Section,
+    methods: dict[str, Run],
+    *,
+    rounds: int,
+    records: Callable[[str], Sequence[Any]],
+    before: Callable[[], None] = lambda: None,
+    budgets: dict[str, Budget] | None = None,
+) -> Section:
+    """Run all methods in all rounds and fill the section; the first method is the reference."""
+    p50s: dict[str, list[float]] = {name: [] for name in methods}
+    p99s: dict[str, list[float]] = {name: [] for name in methods}
+    for _ in range(rounds):
+        for name in random.sample(list(methods), len(methods)):
+            before()
+            taken = sorted(methods[name](records(name)))
+            p50s[name].append(_at(taken, 0.5))
+            p99s[name].append(_at(taken, 0.99))
+    for name in methods:
+        section.lines.append(_line(name, section.reference, p50s, p99s, (budgets or {}).get(name)))
+    return section
+
+
+def _line(
+    name: str, reference: str, p50s: dict[str, list[float]], p99s: dict[str, list[float]], budget: Budget | None
+) -> Line:
+    ratios = _ratios(p50s[name], p50s[reference])
+    return Line(
+        name, statistics.median(p50s[name]), statistics.median(p99s[name]), statistics.median(ratios), min(ratios),
+        max(ratios), statistics.median(_ratios(p99s[name], p99s[reference])), budget,
+    )  # fmt: skip
+
+
+def _ratios(own: Iterable[float], reference: Iterable[float]) -> list[float]:
+    return [one / other for one, other in zip(own, reference, strict=True)]
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
