@@ -101,7 +101,6 @@ class OrderDetails(TypedDict, total=False):
 
 
 # Plain text: checking a member of an enumeration takes the long way.
-EQUITY: Final = InstrumentType.EQUITY.value
 LEVERAGED: Final = InstrumentType.LEVERAGED.value
 PREDICTION: Final = InstrumentType.PREDICTION.value
 # x < 10^(a + 1) and y < 10^(b + 1) make x·y < 10^(a + b + 2), and the limit is 10^20.
@@ -174,7 +173,11 @@ def fill_fact(account: AccountHandle, told: Mapping[str, Any]) -> Fact:
     columns["executed_at"] = time_check("timestamp", columns.pop("timestamp"))
     columns["account"] = account.id
     if columns.get("instrument_type") is None:
-        columns["instrument_type"] = _instrument_type(columns)
+        # Equity is the column's default, and the rule of the table.
+        if columns.get("market") is not None:
+            columns["instrument_type"] = PREDICTION
+        elif columns.get("leverage") is not None:
+            columns["instrument_type"] = LEVERAGED
     if key is None:
         key = new_id()
     values = spec_of(Trade).checked(columns, key)
@@ -204,9 +207,3 @@ def order_fact(
         Order, id=key, account=account.id, action=action, quantity=quantity,
         requested_at=checks.check_time("timestamp", timestamp), **details,
     )  # fmt: skip
-
-
-def _instrument_type(told: Mapping[str, Any]) -> str:
-    if told.get("market") is not None:
-        return PREDICTION
-    return EQUITY if told.get("leverage") is None else LEVERAGED

@@ -62,7 +62,8 @@ class Recorder:
         if self._direct:
             return self.record_by(fact, lambda alias: handlers.apply(fact, using=alias))
         self._refuse()
-        return self._accept(fact)
+        sync = policy_of(fact.kind).synced if self._sync is None else self._sync
+        return engine_for(self.using).accept(fact, sync=sync)
 
     def record_by(self, fact: Fact, write: Callable[[str], Receipt]) -> Receipt:
         """
@@ -184,7 +185,5 @@ class Recorder:
             self.keep_rejected(fact.kind, {"id": fact.id, **fact.values}, error)
 
     def _accept(self, fact: Fact) -> Receipt:
-        sync = self._sync
-        if sync is None:
-            sync = policy_of(fact.kind).synced
+        sync = policy_of(fact.kind).synced if self._sync is None else self._sync
         return engine_for(self.using).accept(fact, sync=sync)
