@@ -16,7 +16,14 @@ __all__ = ["register"]
 
 def register() -> None:
     """Register the kind `loss_record`."""
-    fields = {"producer": UUID, "kind": str, "lost": int, "first_at": dt.datetime, "last_at": dt.datetime, "reason": str}
+    fields = {
+        "producer": UUID,
+        "kind": str,
+        "lost": int,
+        "first_at": dt.datetime,
+        "last_at": dt.datetime,
+        "reason": str,
+    }
     register_record("loss_record", fields)
     register_handler("loss_record", store_loss)
 

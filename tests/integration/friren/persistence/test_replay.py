@@ -156,6 +156,7 @@ def test_losses_are_stored_once(root) -> None:
     from friren.persistence.buffer import Loss
     from friren.persistence.models import LossRecord
     from friren.persistence.relief import loss_fact
+
     from .journals import AT
 
     fact = loss_fact("signal", Loss(lost=7, first_at=AT, last_at=AT), new_id())

@@ -152,8 +152,8 @@ def test_any_damage_leaves_a_journal_that_is_read_to_its_end(template, tmp_path,
     for segment, at, data in strokes:
         path = segments[segment % len(segments)]
         content = path.read_bytes()
-        at %= len(content)
-        path.write_bytes(content[:at] + data + content[at + len(data) :])
+        place = at % len(content)
+        path.write_bytes(content[:place] + data + content[place + len(data) :])
     found = read_all(reader_of(directory))
     expected, wanted = 1, payloads(60)
     for item in found:
