@@ -43,9 +43,13 @@ def test_the_loggers_are_made_once_and_write_for_the_account(book):
 
 def test_each_logger_of_this_floor_is_there():
     with DatabaseManager() as db:
-        names = [type(each).__name__ for each in (db.trades, db.signals, db.regimes, db.prices, db.backtests)]
+        handed_out = (db.trades, db.signals, db.regimes, db.sentiments, db.models, db.prices, db.backtests)
+        names = [type(each).__name__ for each in handed_out]
 
-    assert names == ["TradeLogger", "SignalLogger", "RegimeLogger", "PriceRecorder", "BacktestRecorder"]
+    assert names == [
+        "TradeLogger", "SignalLogger", "RegimeLogger", "SentimentLogger", "ModelTracker", "PriceRecorder",
+        "BacktestRecorder",
+    ]  # fmt: skip
 
 
 def test_books_that_nobody_opened_are_refused():
@@ -73,6 +77,7 @@ def test_closing_closes_every_logger_and_the_handle(book):
 def test_closing_gives_the_connection_back(book):
     with DatabaseManager("momentum") as db:
         db.trades.log_trade(**trade())
+        assert Trade.objects.count() == 1
         assert connection.connection is not None
 
     assert connection.connection is None
