@@ -14,11 +14,12 @@ import factory
 from factory.django import DjangoModelFactory
 
 from friren.accounts import open_account
-from friren.core.ids import natural_id
+from friren.core.ids import natural_id, new_id
 from friren.core.models import Account, AuditLog, SystemMetadata, User
 from friren.core.numbers import quantize
 from friren.persistence import handlers
 from friren.persistence.facts import make_fact
+from friren.persistence.models import DeadLetter, JournalCursor, LossRecord
 from portfolio_manager.models import (
     AccountState,
     CashMovement,
@@ -100,6 +101,44 @@ class SystemMetadataFactory(DjangoModelFactory):
 
     key = factory.Sequence("note-{}".format)
     value = "2024-01-08"
+
+
+class JournalCursorFactory(DjangoModelFactory):
+    class Meta:
+        model = JournalCursor
+
+    producer = factory.LazyFunction(new_id)
+    label = "trading at db.example:5432"
+    seq = 7
+    stored = 5
+    duplicates = 1
+    dead_lettered = 1
+
+
+class DeadLetterFactory(DjangoModelFactory):
+    class Meta:
+        model = DeadLetter
+
+    producer = factory.LazyFunction(new_id)
+    seq = factory.Sequence(lambda number: number + 1)
+    fact_id = factory.LazyFunction(new_id)
+    kind = "trade"
+    payload = b'{"v":1,"kind":"trade","values":{"reasoning":"\x00\xff"}}'
+    error_class = "RejectedRecordError"
+    error = "quantity=Decimal('-5'): must be more than 0"
+
+
+class LossRecordFactory(DjangoModelFactory):
+    class Meta:
+        model = LossRecord
+
+    id = factory.LazyFunction(new_id)
+    producer = factory.LazyFunction(new_id)
+    kind = "signal"
+    lost = 3
+    first_at = factory.Sequence(later)
+    last_at = factory.SelfAttribute("first_at")
+    reason = "database and disk refused and the memory buffer was full"
 
 
 class AuditLogFactory(FactFactory):
