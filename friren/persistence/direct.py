@@ -15,7 +15,7 @@ from friren.persistence.circuit import Circuit
 from friren.persistence.deadline import bounded_wrapper
 from friren.persistence.pool import Pool
 from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
-from friren.persistence.settings import RETRIES_MAX, RETRY_PAUSE_SECONDS
+from friren.persistence.settings import DATABASE_SHARE, RETRIES_MAX, RETRY_PAUSE_SECONDS
 
 __all__ = ["Direct", "line"]
 
@@ -61,7 +61,7 @@ class Direct:
         Raises:
             RejectedRecordError: the data are wrong.
         """
-        until = time.monotonic() + (self.deadline if deadline is None else deadline)
+        until = time.monotonic() + (self.deadline if deadline is None else deadline) * DATABASE_SHARE
         for _attempt in range(RETRIES_MAX + 1):
             wrapper = self.pool.borrow(until) if self._circuit.closed else None
             if wrapper is None:

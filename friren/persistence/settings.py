@@ -19,10 +19,13 @@ __all__ = [
     "CALL_DEADLINE_SECONDS",
     "CLOSE_SECONDS",
     "CONNECTIONS_MAX",
+    "DATABASE_SHARE",
+    "DRAIN_BATCH_BYTES",
     "DRAIN_BATCH_ROWS",
     "DRAIN_IDLE_SECONDS",
     "DRAIN_LINGER_SECONDS",
     "DRAIN_RETRY_SECONDS_MAX",
+    "DRAIN_WAIT_SECONDS",
     "JOURNAL_KEEP_BYTES",
     "JOURNAL_KEEP_SECONDS",
     "JOURNAL_SEGMENT_BYTES",
@@ -52,12 +55,16 @@ JOURNAL_KEEP_BYTES: Final = 1024 * 1024 * 1024
 # --- drain
 # The cost of a commit is spread thin at this size, and a batch stays well under the statement timeout.
 DRAIN_BATCH_ROWS: Final = 5_000
+# A batch in memory: records with long texts make it shorter than that.
+DRAIN_BATCH_BYTES: Final = 8 * 1024 * 1024
 # How soon a drainer that nobody woke looks for work.
 DRAIN_IDLE_SECONDS: Final = 0.2
 # How long a drainer that was woken lets records gather: a batch of one costs as much as a batch of hundreds.
 DRAIN_LINGER_SECONDS: Final = 0.02
 # Ceiling of the pause between attempts while the database is in trouble: the way back is noticed within this.
 DRAIN_RETRY_SECONDS_MAX: Final = 0.5
+# How often a batch is tried again whose first fact waits for its parent: the whole of it is tried, since it may hold it.
+DRAIN_WAIT_SECONDS: Final = 0.5
 # A child may come before its parent by another process's journal; longer than any drain of a living producer takes.
 PARENT_WAIT_SECONDS: Final = 10.0
 # Different missing rows that are waited for at a time; more is a mistake of the writer, not a matter of order.
@@ -65,22 +72,24 @@ PARENT_WAIT_FACTS_MAX: Final = 1_000
 # A journal whose cursor has not moved for this long is drained by others, whoever holds its lock.
 ADOPT_IDLE_SECONDS: Final = 60.0
 
-_env = Environment(os.environ)
+env = Environment(os.environ)
 
 # --- the call
 # What a logger call may take in direct mode before the record goes to the journal: a person does not notice it,
 # and no bar is missed. A healthy commit takes a thousandth of it.
-CALL_DEADLINE_SECONDS: Final = _env.seconds("FRIREN_WRITE_DEADLINE", default=0.25, minimum=0.01, maximum=60)
+CALL_DEADLINE_SECONDS: Final = env.seconds("FRIREN_WRITE_DEADLINE", default=0.25, minimum=0.01, maximum=60)
 # Shares of the deadline after which a server that lives gives up a lock or a statement by itself: below 1, so
 # that the cause is named in time, and a deadline that passes means that there was no answer.
 LOCK_WAIT_SHARE: Final = 0.5
 STATEMENT_SHARE: Final = 0.8
+# Share of the deadline that the database may use: the rest is for the journal, whose fsync takes milliseconds.
+DATABASE_SHARE: Final = 0.9
 # Deadlocks and serialization failures pass at the second attempt; what fails four times is not passing.
 RETRIES_MAX: Final = 3
 # Long enough for the other transaction to end, short against the deadline.
 RETRY_PAUSE_SECONDS: Final = 0.005
 # More connections than this make PostgreSQL slower, not faster; a call holds one for less than a millisecond.
-CONNECTIONS_MAX: Final = _env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
+CONNECTIONS_MAX: Final = env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
 
 # --- bulk calls
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.
@@ -101,7 +110,7 @@ PROBE_SECONDS_MIN: Final = 0.01
 
 # --- memory, when the disk refuses too
 # Minutes of heavy trading at about 700 bytes a record; small against any process that trades.
-BUFFER_RECORDS_MAX: Final = _env.integer("FRIREN_BUFFER_RECORDS", default=10_000, minimum=10, maximum=10_000_000)
+BUFFER_RECORDS_MAX: Final = env.integer("FRIREN_BUFFER_RECORDS", default=10_000, minimum=10, maximum=10_000_000)
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 # From here on no new risk is taken: what is left is for the fills of orders that are out already.
 BUFFER_STOP_SHARE: Final = 0.8
@@ -110,7 +119,7 @@ RELIEF_SECONDS: Final = 0.1
 
 # --- the end
 # What a process that ends waits for the database; what is not stored by then is in the journal.
-CLOSE_SECONDS: Final = _env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=600)
+CLOSE_SECONDS: Final = env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=600)
 
 # --- reads in an outage
 # What a read may take before its caller gets what was known before; a page of a history takes milliseconds.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.acceptance.friren.persistence.outage_tools import account_of_records, logger, migrated, replay, stored
-from tests.outages import frozen
+from tests.outages import TRADES, frozen
 
 __all__ = ["logger", "migrated"]
 
-# The full figure is 10,000; a smaller one keeps a slow machine's run short.
-TRADES = int(os.environ.get("FRIREN_TEST_OUTAGE_TRADES", "10000"))
 DEADLINE = 0.25
 # What the scheduler of a busy two-core machine may add.
 NOISE = 0.15
@@ -77,7 +73,7 @@ def test_a_frozen_server_keeps_no_call_longer_than_its_deadline(migrated, logger
     assert result["errors"] == {}
     assert result["calls"] == 2 * turns * per_turn
     assert result["flushed"], result
-    assert result["p999"] <= DEADLINE + NOISE, result
+    assert result["p999"] <= DEADLINE, f"overshoots: {result['slowest']}"
     assert result["slowest"][-1] <= DEADLINE + NOISE, f"overshoots: {result['slowest']}"
     found = stored(migrated)
     assert len(found) == result["calls"]
