@@ -10,7 +10,7 @@ import time
 from typing import Protocol
 from uuid import UUID
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from friren.persistence import settings
 from friren.persistence.batches import apply_batch, is_foundation, prepare
@@ -177,25 +177,26 @@ class Drainer:
 
     def run(self) -> None:
         """Drain until `stop`; for a thread of its own. Trouble with the database is waited out, never raised."""
-        pause = 0.0
+        pause, told = 0.0, ""
         while not self._stopping.wait(pause):
             self._awake.clear()
             try:
                 done = self.drain_once()
             except Exception as exc:  # whatever it is, the journal must be drained once it is over
-                level = logging.DEBUG if isinstance(exc, DatabaseError) and not is_refusal(exc) else logging.ERROR
-                log.log(
-                    level,
-                    "the journal cannot be drained now: %s",
-                    " ".join(str(exc).split()),
-                    exc_info=level > logging.DEBUG,
-                )
+                said = " ".join(str(exc).split())
+                if said != told:
+                    # The recorder speaks of a database that is away; what is told here is told once.
+                    level = logging.INFO if isinstance(exc, InterfaceError | OperationalError) else logging.ERROR
+                    log.log(level, "the journal cannot be drained now: %s", said, exc_info=level > logging.INFO)
                 # Django does not reconnect a thread that serves no requests.
                 connections[self._using].close()
-                pause = random.uniform(0, settings.DRAIN_RETRY_SECONDS_MAX)  # noqa: S311 - spreads load, guards nothing
+                pause, told = random.uniform(0, settings.DRAIN_RETRY_SECONDS_MAX), said  # noqa: S311 - spreads load only
                 continue
+            told = ""
             if done.moved:
                 pause = 0.0
+            elif done.waiting:
+                pause = settings.DRAIN_WAIT_SECONDS
             else:
                 # Appends that come close together become one batch.
                 self._awake.wait(settings.DRAIN_IDLE_SECONDS)

@@ -63,7 +63,7 @@ DRAIN_IDLE_SECONDS: Final = 0.2
 DRAIN_LINGER_SECONDS: Final = 0.02
 # Ceiling of the pause between attempts while the database is in trouble: the way back is noticed within this.
 DRAIN_RETRY_SECONDS_MAX: Final = 0.5
-# How often a batch is tried again whose first fact waits for its parent: the whole of it is tried, since it may hold it.
+# How often a batch whose first fact waits for its parent is tried again: all of it, since it may hold the parent.
 DRAIN_WAIT_SECONDS: Final = 0.5
 # A child may come before its parent by another process's journal; longer than any drain of a living producer takes.
 PARENT_WAIT_SECONDS: Final = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from friren.operations.health.registry import Finding, register
 from friren.persistence.conservation import buffered_here, journaled, write_path
@@ -50,7 +50,7 @@ def figures() -> dict[str, Any]:
     """
     try:
         found = write_path(journal_root(), _address())
-    except DatabaseError:
+    except Error:
         nothing = dict.fromkeys(FIGURES)
         return {**nothing, "last_seq": journaled(journal_root(), _address()), "buffered": buffered_here()}
     return {**{name: found.total(name) for name in FIGURES}, "buffered": found.buffered}

@@ -110,7 +110,9 @@ class Journal:
         """Return up to `limit` records from number `from_seq` on, in order; what is unreadable is named as Damage."""
         # Taken before the files are looked at: up to here they are whole, behind it they may be growing.
         upto = self._last
-        found = self._reader.read_upto(from_seq, limit, upto=upto, final=False) if from_seq <= upto else []
+        if from_seq > upto:
+            return []
+        found = self._reader.read_upto(from_seq, limit, upto=upto, final=False, size=settings.DRAIN_BATCH_BYTES)
         return [item for item in found if item.seq <= upto]
 
     def drained(self, seq: int) -> None:

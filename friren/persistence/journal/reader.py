@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from friren.persistence import settings
 from friren.persistence.journal import expiry, locking
 from friren.persistence.journal.address import Address
 from friren.persistence.journal.files import FILES, Files
@@ -75,6 +76,7 @@ class JournalReader:
         self._files = files
         self._lock = threading.Lock()
         self._place: _Place | None = None
+        self._size: int | None = None  # what may still be read this time
         self._rest = _Rest(b"", 0)
 
     def __repr__(self) -> str:
@@ -93,23 +95,28 @@ class JournalReader:
 
     def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
         """
-        Return up to `limit` records from number `from_seq` on, in order.
+        Return up to `limit` records from number `from_seq` on, in order; fewer when they are large.
 
         What is unreadable is named in its place, and a copy of its bytes is put into `damaged/`. The unfinished
         record at the end of a living writer's journal is not there yet; of a dead one's, it never was.
         A file that cannot be opened is damage too.
         """
-        return self.read_upto(from_seq, limit, upto=None, final=not self.alive)
+        size = settings.DRAIN_BATCH_BYTES
+        return self.read_upto(from_seq, limit, upto=None, final=not self.alive, size=size)
 
-    def read_upto(self, from_seq: int, limit: int, *, upto: int | None, final: bool) -> list[Record | Damage]:
+    def read_upto(
+        self, from_seq: int, limit: int, *, upto: int | None, final: bool, size: int | None = None
+    ) -> list[Record | Damage]:
         """
         Read as `read` does, with what the caller knows.
 
         Args:
             upto: records up to this number were written whole, so what of them is missing is damage.
             final: nothing will be written any more.
+            size: bytes after which no further record is read.
         """
         with self._lock:
+            self._size = size
             found = self._read(from_seq, limit, upto=upto, final=final)
         for item in found:
             if isinstance(item, Damage) and item.payload:
@@ -133,7 +140,7 @@ class JournalReader:
                 continue
             last = following.first_seq - 1 if following is not None else None
             expected = self._read_segment(segment, expected, limit, out, last=last)
-            if len(out) >= limit:
+            if len(out) >= limit or (self._size is not None and self._size <= 0):
                 return out[:limit]
             if last is None:
                 break
@@ -172,6 +179,10 @@ class JournalReader:
                 out.append(Record(seq, payload))
                 expected = seq + 1
                 self._place = _Place(segment, scan.offset, expected)
+                if self._size is not None:
+                    self._size -= len(payload)
+                    if self._size <= 0:
+                        break
             return expected
         finally:
             self._files.close(handle)

@@ -101,6 +101,14 @@ def test_holds_empty_and_large_payloads(journal) -> None:
     assert [item.payload for item in read_all(journal)] == wanted
 
 
+def test_reads_fewer_records_at_a_time_when_they_are_large(journal, monkeypatch) -> None:
+    monkeypatch.setattr(settings, "DRAIN_BATCH_BYTES", 1000)
+    wanted = [b"x" * 400] * 9 + [b"y" * 5000, b"z"]
+    append_all(journal, wanted)
+    assert [len(journal.read(first, 100)) for first in (1, 4, 9, 10, 11)] == [3, 3, 2, 1, 1]
+    assert [item.payload for item in read_all(JournalReader(journal.directory, ADDRESS), limit=100)] == wanted
+
+
 def test_only_its_owner_may_read_the_files(journal) -> None:
     journal.append(b"{}", sync=True)
     for path in [journal.directory, *journal.directory.rglob("*")]:
