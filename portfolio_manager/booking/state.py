@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -48,6 +48,7 @@ class Locked:
 
     Attributes:
         seen_seq: the last number given to a fact before this transaction had an id of its own.
+        stuck: groups that could not be booked.
     """
 
     account: UUID
@@ -65,6 +66,8 @@ class Locked:
     horizon_seq: int
     horizon_xid: int
     seen_seq: int
+    stuck: list[Group] = field(default_factory=list)
+    _stood: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def rules(self) -> dict[str, str]:
@@ -82,9 +85,14 @@ class Locked:
         They are those older than `horizon_xid`. Then this transaction's own id, and the number that was
         the last before it had that id, are the next horizon.
         """
+        self._stood = (self.booked_seq, self.horizon_seq, self.horizon_xid)
         if oldest_running >= self.horizon_xid:
             self.booked_seq = max(self.booked_seq, self.horizon_seq)
             self.horizon_seq, self.horizon_xid = self.seen_seq, own
+
+    def stay(self) -> None:
+        """Take `advance` back: something below could not be booked, and is to be found again."""
+        self.booked_seq, self.horizon_seq, self.horizon_xid = self._stood
 
 
 @dataclass(frozen=True, slots=True)

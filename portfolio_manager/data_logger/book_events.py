@@ -185,7 +185,7 @@ class BookEvents(AccountService):
         try:
             with booking(self.using) as seen_seq:
                 receipt = apply_within(fact, using=self.using)
-                book(self.account.id, seen_seq=seen_seq, using=self.using)
+                book(self.account.id, seen_seq=seen_seq, using=self.using, wanted=receipt.id)
         except RejectedRecordError as exc:
             raise exc.named(PARAMETERS[fact.kind]) from exc
         return receipt
