@@ -144,7 +144,10 @@ class BaseAdmin(ModelAdmin):
         for kind, form_class in ((models.DecimalField, PlainDecimalField), (models.JSONField, ReadableJSONField)):
             if isinstance(db_field, kind):
                 return db_field.formfield(**{"form_class": form_class, **kwargs})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(db_field, models.DateTimeField):
+            field.help_text = f"{field.help_text} In UTC.".strip()
+        return field
 
     def _shown(self, name: Any, *, whole: bool = False) -> Any:
         if not isinstance(name, str) or name in SECRET:
