@@ -22,10 +22,23 @@ def setup() -> None:
     if _ready_in == os.getpid():
         return
     with _lock:
+        if _ready_in == os.getpid():
+            return  # another thread was first
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "friren.settings")
         django.setup()
-        prepare_database()
+        try:
+            prepare_database()
+        finally:
+            _give_back_connection()
         _ready_in = os.getpid()
+
+
+def _give_back_connection() -> None:
+    """A thread that only calls setup() and ends would keep a connection of the pool for ever."""
+    from django.db import connection
+
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def prepare_database() -> None:
@@ -39,8 +52,10 @@ def prepare_database() -> None:
     from django.db import Error
 
     from friren.operations import schema
+    from friren.operations.connectivity import explain
 
-    if settings.FRIREN_EMBEDDED and settings.FRIREN_EMBEDDED_AUTOSTART:
+    # A project of someone else's, with Friren among its apps, has settings of its own.
+    if getattr(settings, "FRIREN_EMBEDDED", False) and settings.FRIREN_EMBEDDED_AUTOSTART:
         if schema.unapplied():
             schema.migrate()
         return
@@ -48,7 +63,7 @@ def prepare_database() -> None:
         missing = schema.unapplied()
     except Error as exc:
         # A bot has to come up while its database is down; what the write path does then is its own promise.
-        log.warning("the database cannot be reached: %s", " ".join(str(exc).split()))
+        log.warning("the database cannot be reached: %s", explain(exc))
         return
     if missing:
         log.warning("%d migrations are not applied: run `manage.py migrate`", len(missing))

@@ -7,12 +7,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from friren import embedded
 from tests import postgres as harness
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No deadline: how long an example takes on a busy machine says nothing about the code. The CI script asks for the
+# same examples every time; whoever runs the tests by hand looks at new ones.
+hypothesis.settings.register_profile("friren", deadline=None, derandomize=bool(os.environ.get("FRIREN_TEST_ALL")))
+hypothesis.settings.load_profile("friren")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

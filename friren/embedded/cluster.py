@@ -55,7 +55,7 @@ def prepare_folders(location: Location, identity: Identity | None) -> None:
     """Make the folders around the data directory, passable for the server's user, the socket's private."""
     missing = [folder for folder in (location.root, *location.root.parents) if not folder.exists()]
     location.root.mkdir(parents=True, exist_ok=True)
-    if identity is not None:
+    if identity is not None and sys.platform != "win32":
         for folder in missing:
             folder.chmod(0o755)  # whatever the umask: the server's user has to pass
         os.chown(location.root, identity.uid, identity.gid)
@@ -63,7 +63,7 @@ def prepare_folders(location: Location, identity: Identity | None) -> None:
         location.socket_directory.mkdir(mode=_PRIVATE, parents=True)
     except FileExistsError:
         return
-    if identity is not None:
+    if identity is not None and sys.platform != "win32":
         os.chown(location.socket_directory, identity.uid, identity.gid)
 
 
@@ -123,7 +123,7 @@ def configure(location: Location, server_settings: Mapping[str, str], identity: 
     target = location.data / _CONFIGURATION
     draft = target.with_suffix(".draft")
     draft.write_text("".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()), encoding="utf-8")
-    if identity is not None:
+    if identity is not None and sys.platform != "win32":
         os.chown(draft, identity.uid, identity.gid)
     draft.replace(target)
     if location.log.exists() and location.log.stat().st_size > LOG_BYTES_MAX:

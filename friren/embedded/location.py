@@ -110,8 +110,10 @@ def server_identity(location: Location) -> Identity | None:
         ConfigurationError: root cannot make the user, or the data belong to someone else.
     """
     data = location.data
+    if sys.platform == "win32":
+        return None  # pg_ctl drops administrator rights by itself
     if not is_root():
-        if data.exists() and sys.platform != "win32" and data.stat().st_uid != os.geteuid():
+        if data.exists() and data.stat().st_uid != os.geteuid():
             raise ConfigurationError(
                 f"the embedded database in {location.root} belongs to another user: "
                 "work as that user, or set FRIREN_HOME to a folder of your own"
@@ -123,6 +125,7 @@ def server_identity(location: Location) -> Identity | None:
 
 
 def _system_user() -> Identity:
+    assert sys.platform != "win32"
     import pwd
 
     try:
@@ -134,6 +137,7 @@ def _system_user() -> Identity:
 
 
 def _make_system_user() -> None:
+    assert sys.platform != "win32"
     import pwd
 
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -24,7 +24,7 @@ class FrirenAdminSite(AdminSite):
     site_header = "Friren"
     site_title = "Friren"
     index_title = "Everything that is recorded"
-    enable_nav_sidebar = True
+    site_url = None  # there is no page but these
     empty_value_display = "–"
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

@@ -20,7 +20,7 @@ import json
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
@@ -42,7 +42,7 @@ class BaseFrirenCommand(RichCommand):
     """A command with `--json`, plain errors and a ready database."""
 
     # They still work; `--help` has enough to say without them.
-    suppressed_base_arguments: ClassVar[set[str]] = {"--version", "--settings", "--pythonpath", "--skip-checks"}
+    suppressed_base_arguments = {"--version", "--settings", "--pythonpath", "--skip-checks"}
 
     needs_database = True
     """Whether the embedded database is started and migrated first (a server is only looked at)."""

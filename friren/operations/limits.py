@@ -12,7 +12,8 @@ from django.db.backends.signals import connection_created
 
 __all__ = ["without_time_limits"]
 
-_LIMITS: Final = ("statement_timeout", "idle_in_transaction_session_timeout")
+# A busy account is worth waiting for; an operator who waits longer wants to know who holds it.
+_LIMITS: Final = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "30s"}
 
 
 @contextlib.contextmanager
@@ -21,14 +22,14 @@ def without_time_limits(database: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     Let statements and transactions take what they take, on every connection that is opened meanwhile.
 
     An import of a million rows is one COPY, a refold one long transaction: limits that protect a trading loop
-    would abort them half way. Waiting for a lock stays limited.
+    would abort them half way. Waiting for a lock stays limited, to 30 s.
     """
 
     def lift(connection: BaseDatabaseWrapper, **_: Any) -> None:
         if connection.alias == database:
             with connection.cursor() as cursor:
-                for name in _LIMITS:
-                    cursor.execute(f"SET {name} = 0")
+                for name, limit in _LIMITS.items():
+                    cursor.execute(f"SET {name} = '{limit}'")
 
     current = connections[database]
     connection_created.connect(lift, weak=False, dispatch_uid=lift)

@@ -57,10 +57,15 @@ def _whole(value: int) -> int | str:
     return value if -(2**63) <= value < 2**64 else f"int:{value}"
 
 
+def _number(value: float) -> float | int | str:
+    # Whole ones through their text, as jsonb reads them: 1e23 is 10²³ there, not the binary fraction next to it.
+    return _whole(int(Decimal(repr(value)))) if value.is_integer() else value
+
+
 # In this order: a datetime is a date.
 _FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (int, _whole),
-    (float, lambda value: _whole(int(value)) if value.is_integer() else value),
+    (float, _number),
     (Decimal, plain),
     (dt.datetime, lambda value: (value - _EPOCH) // _MICROSECOND),
     (dt.date, dt.date.isoformat),

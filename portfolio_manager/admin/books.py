@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from friren.core.numbers import CONTEXT
 from friren.operations.admin.bases import ReadOnlyAdmin
@@ -68,6 +69,10 @@ class PositionFillAdmin(ReadOnlyAdmin):
         ("Comes from", ("trade", "leg", "corporate_action", "resolution")),
         ("The position after it", ("quantity_after", "total_cost_after", "realized_pnl_after", "lots_after")),
     )
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Allow what the page of an order links to: the effect of all its trades."""
+        return lookup == "trade__order" or super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(LedgerEntry)

@@ -103,9 +103,9 @@ register_panel(
 )
 register_panel(
     Account,
-    related(Position, "account", "closed_at", *POSITION_COLUMNS, order=("-closed_at",), title="Latest closed positions",
-            status="closed", closed_at__isnull=False),
-    related(LedgerEntry, "account", *LEDGER_COLUMNS, "position", order=("-occurred_at", "-id"), title="Latest cash"),
+    related(Position, "account", "closed_at", "symbol", "side", "opened_quantity", "realized_pnl", "strategy_used",
+            order=("-closed_at",), title="Latest closed positions", status="closed", closed_at__isnull=False),
+    related(LedgerEntry, "account", *LEDGER_COLUMNS, "trade", order=("-occurred_at", "-id"), title="Latest cash"),
     related(RiskMetrics, "account", "as_of_date", "portfolio_value", "total_exposure", "var_estimate",
             order=("-as_of_date",), title="Latest risk"),
     related(PeriodCheckpoint, "account", "closes_at", "cash", "trade_count", order=("-closes_at",),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from friren.errors import RejectedRecordError
 from friren.persistence.handlers import one_commit
 from portfolio_manager.accounting import Dividend, Resolution, Split, cash_entry
 from portfolio_manager.booking.changes import Changes, save, write
@@ -15,6 +17,8 @@ from portfolio_manager.booking.rows import CASH, cash_of
 from portfolio_manager.booking.state import Group, Locked, Moment, Pending, last_seq, open_books
 
 __all__ = ["book", "booking", "catch_up"]
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -35,23 +39,29 @@ def catch_up(account: UUID, *, using: str = "default") -> int:
         return len(book(account, seen_seq=seen_seq, using=using)[1])
 
 
-def book(account: UUID, *, seen_seq: int, using: str) -> tuple[Locked, list[Pending]]:
+def book(account: UUID, *, seen_seq: int, using: str, wanted: UUID | None = None) -> tuple[Locked, list[Pending]]:
     """
     Lock the books of an account, bring them up to date, and return them with what was new.
+
+    An instrument whose sums the books cannot hold is left as it stands and logged (`Locked.stuck`): it must not keep
+    the others from being booked.
 
     Args:
         account: its id.
         seen_seq: from `booking`, which the caller has opened.
         using: alias of the database.
+        wanted: the fact for whose sake it is done.
 
     Raises:
-        RejectedRecordError: there is no such account, or a sum would reach 1e20.
+        RejectedRecordError: there is no such account, or the books cannot hold what `wanted` makes of them.
     """
     books, pending = open_books(account, seen_seq=seen_seq, using=using)
     with pipelined(using):
         if pending:
             _book_cash(books, [one for one in pending if one.kind == "cash"])
-            _book_groups(books, [one for one in pending if one.kind != "cash"])
+            _book_groups(books, [one for one in pending if one.kind != "cash"], wanted)
+        if books.stuck:
+            books.stay()
         save(books)
     return books, pending
 
@@ -64,34 +74,60 @@ def _book_cash(books: Locked, pending: list[Pending]) -> None:
     write(books, Changes(entries=[cash_entry(cash_of(row), books.base_currency) for row in movements]))
 
 
-def _book_groups(books: Locked, pending: list[Pending]) -> None:
+def _book_groups(books: Locked, pending: list[Pending], wanted: UUID | None) -> None:
     """
     Refold every group that something new belongs to, from the first new thing on.
 
     An action or resolution found on the way may have been stored only now: it is as new to the other
     strategies that hold its instrument, so they follow.
     """
-    starts: dict[Group, Moment] = {}
-    followed: set[UUID] = set()
-
-    def concerns(group: Group, moment: Moment) -> None:
-        starts[group] = min(moment, starts.get(group, moment))
-
-    def follow(fact: UUID, moment: Moment, symbol: int | None, market: str | None) -> None:
-        if fact not in followed:
-            followed.add(fact)
-            for group in _groups_of(books, symbol, market):
-                concerns(group, moment)
-
+    work = _Work(books)
     for one in pending:
         if one.kind in {"trade", "bust"}:
-            concerns(one.group, one.moment)
+            work.concerns(one.group, one.moment, one.id)
         else:
-            follow(one.id, one.moment, one.group.symbol, one.group.market)
-    while starts:
-        group, moment = starts.popitem()
-        for fact in refold(books, group, moment):
-            follow(fact.id, (fact.at, fact.id), *_instrument_of(fact))
+            work.follow(one.id, one.moment, one.group.symbol, one.group.market)
+    while work.starts:
+        group, moment = work.starts.popitem()
+        try:
+            events = refold(books, group, moment)
+        except RejectedRecordError as exc:
+            # Raised by the arithmetic, before anything of the group was written.
+            if wanted in work.causes[group]:
+                raise
+            log.error("account %s: the books cannot take in %s: %s", books.account, group, exc)  # noqa: TRY400 - said in full
+            books.stuck.append(group)
+            continue
+        for fact in events:
+            work.follow(fact.id, (fact.at, fact.id), *_instrument_of(fact))
+
+
+class _Work:
+    """
+    The groups that are still to be refolded.
+
+    Attributes:
+        starts: from where on, by group.
+        causes: the new facts that each group was refolded for.
+    """
+
+    def __init__(self, books: Locked) -> None:
+        self.starts: dict[Group, Moment] = {}
+        self.causes: dict[Group, set[UUID]] = {}
+        self._books = books
+        self._followed: set[UUID] = set()
+
+    def concerns(self, group: Group, moment: Moment, cause: UUID) -> None:
+        """Have a group refolded from a moment on."""
+        self.starts[group] = min(moment, self.starts.get(group, moment))
+        self.causes.setdefault(group, set()).add(cause)
+
+    def follow(self, fact: UUID, moment: Moment, symbol: int | None, market: str | None) -> None:
+        """Have every group of an instrument refolded for a corporate action or resolution, once."""
+        if fact not in self._followed:
+            self._followed.add(fact)
+            for group in _groups_of(self._books, symbol, market):
+                self.concerns(group, moment, fact)
 
 
 def _instrument_of(fact: Split | Dividend | Resolution) -> tuple[int | None, str | None]:

@@ -47,6 +47,10 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
         # Facts hold a key-share lock of this row until they commit: those under way end first, new ones wait.
         query(using, "SELECT id FROM {Account} WHERE id = %s FOR UPDATE", (account,))
         books, _ = book(account, seen_seq=seen_seq, using=using)
+        if books.stuck:
+            raise RejectedRecordError(
+                "at", at, f"the books cannot take in {books.stuck}: see the log, bust what is wrong"
+            )
         if books.closed_until is not None and at <= books.closed_until:
             raise PeriodClosedError("at", at, f"the books are closed before {books.closed_until.isoformat()} already")
         checkpoint = make_fact(

@@ -185,7 +185,7 @@ class BookEvents(AccountService):
         def write(alias: str) -> Receipt:
             with booking(alias) as seen_seq:
                 receipt = apply_within(fact, using=alias)
-                book(self.account.id, seen_seq=seen_seq, using=alias)
+                book(self.account.id, seen_seq=seen_seq, using=alias, wanted=receipt.id)
             return receipt
 
         try:

@@ -81,7 +81,7 @@ class PortfolioTracker(BookEvents):
         with booking(self.using) as seen_seq:
             if not Trade.objects.using(self.using).filter(id=key, account=self.account.id).exists():
                 raise RejectedRecordError("trade", key, "is not stored in this account")
-            _, pending = book(self.account.id, seen_seq=seen_seq, using=self.using)
+            _, pending = book(self.account.id, seen_seq=seen_seq, using=self.using, wanted=key)
         booked = any(one.id == key and one.kind == "trade" for one in pending)
         return Receipt(key, WriteOutcome.STORED if booked else WriteOutcome.DUPLICATE)
 

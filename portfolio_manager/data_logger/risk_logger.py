@@ -22,6 +22,8 @@ from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from friren.persistence.values import checked_values
 from portfolio_manager import risk
+from portfolio_manager.booking import catch_up
+from portfolio_manager.booking.reads import is_pending
 from portfolio_manager.models import AccountState, Position, RiskMetrics
 from portfolio_manager.models.choices import PositionStatus
 from trading_engine.models import Price
@@ -107,6 +109,8 @@ class RiskLogger(AccountService):
         """
         Work out the figures from the books as they are marked now, and store them for the day of `at`.
 
+        What is not booked yet is booked before.
+
         Value: cash in the base currency and the marked values of open positions (of leveraged ones their
         unrealised profit). Value at risk: historical, 95 %, over the daily values of a year. Correlation:
         mean over pairs of held symbols, from three months of stored daily closes.
@@ -117,7 +121,10 @@ class RiskLogger(AccountService):
         Raises:
             RejectedRecordError: an open position was never marked (see `PortfolioTracker.mark_to_market`).
         """
+        self.recorder.refuse_closed()
         moment = checks.check_time("at", at)
+        if is_pending(self.account.id, using=self.using):
+            catch_up(self.account.id, using=self.using)
         held = Position.objects.using(self.using).filter(account=self.account.id, status=PositionStatus.OPEN)
         values: list[Decimal] = []
         worth = AccountState.objects.using(self.using).filter(account=self.account.id).first()

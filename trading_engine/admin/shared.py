@@ -27,5 +27,6 @@ def _instrument(row: Any) -> Any:
 
 # The list must follow `symbol`.
 INSTRUMENT: Final = computed("instrument", _instrument)
-SYMBOL_FILTER: Final = exact_filter("symbol__ticker", label="Ticker")
+# Not `symbol`: links from a symbol's page give its key by that name.
+SYMBOL_FILTER: Final = exact_filter("symbol__ticker", label="Ticker", parameter="ticker")
 STRATEGY_FILTER: Final = exact_filter("strategy_used", label="Strategy", parameter="strategy")

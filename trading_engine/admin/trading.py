@@ -23,8 +23,8 @@ EVENT_COLUMNS = ("occurred_at", "from_status", "to_status", "reason", "changed_b
 class TradeAdmin(ReadOnlyAdmin):
     group = TRADING
     place = 1
-    list_display = ("executed_at", "account", INSTRUMENT, "action", "quantity", "price", "commission", "strategy_used",
-                    "regime_at_entry", "status", key_column("order"), "id")  # fmt: skip
+    list_display = ("executed_at", "account", INSTRUMENT, "action", "quantity", "price", "commission", "status",
+                    "strategy_used", "regime_at_entry", key_column("order"), "id")  # fmt: skip
     list_select_related = ("account", "symbol")
     list_filter = (AccountFilter, SYMBOL_FILTER, STRATEGY_FILTER, time_filter("executed_at"), "status", "action",
                    "instrument_type", "regime_at_entry")  # fmt: skip

@@ -184,7 +184,10 @@ class TradeLogger(OrderMethods):
         """
         checks.check_text("reason", reason, blank=False)
         bust = self._status_fact(trade, TradeStatus.BUSTED, None, reason)
-        right = self._trade_fact("corrected", corrected, corrects=bust.values["trade"])
+        try:
+            right = self._trade_fact("corrected", corrected, corrects=bust.values["trade"])
+        except RejectedRecordError as exc:
+            raise exc.named({"corrects": "trade"}) from exc
         try:
             busted, stored = self.recorder.record_all([bust, right])
         except RejectedRecordError as exc:

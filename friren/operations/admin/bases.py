@@ -18,9 +18,10 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from friren.core.models import AuditLog
 from friren.core.numbers import plain
 from friren.operations.admin.changelist import KeysetChangeList
-from friren.operations.admin.columns import NOTHING, Column, column, is_followed
+from friren.operations.admin.columns import Column, changelist_link, column, is_empty, is_followed
 from friren.operations.admin.counting import EstimatedPaginator
 from friren.operations.admin.editing import SECRET, AuditedAdmin, ModelAdmin
 from friren.operations.admin.panels import panels_of
@@ -131,8 +132,11 @@ class BaseAdmin(ModelAdmin):
     ) -> HttpResponse:
         response = super().changeform_view(request, object_id, form_url, extra_context)
         shown: dict[str, Any] | None = getattr(response, "context_data", None)
-        if shown is not None and shown.get("original") is not None:
-            shown["panels"] = panels_of(shown["original"])
+        original: models.Model | None = None if shown is None else shown.get("original")
+        if shown is not None and original is not None:
+            shown["panels"] = panels_of(original)
+            about = {"model_label": original._meta.label, "object_pk": str(original.pk)}
+            shown["audit_log"] = changelist_link(AuditLog, "Audit log", **about)
         return response
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -140,7 +144,10 @@ class BaseAdmin(ModelAdmin):
         for kind, form_class in ((models.DecimalField, PlainDecimalField), (models.JSONField, ReadableJSONField)):
             if isinstance(db_field, kind):
                 return db_field.formfield(**{"form_class": form_class, **kwargs})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(db_field, models.DateTimeField):
+            field.help_text = f"{field.help_text} In UTC.".strip()
+        return field
 
     def _shown(self, name: Any, *, whole: bool = False) -> Any:
         if not isinstance(name, str) or name in SECRET:
@@ -183,7 +190,7 @@ class ReadOnlyAdmin(BaseAdmin):
         placed = {name for _heading, names in grouped for name in names}
         rest = [name for name in fields if name not in placed and name not in record]
         grouped.append(("More" if grouped else "", rest))
-        empty = {name for name, field in fields.items() if _is_empty(field.value_from_object(obj))}
+        empty = {name for name, field in fields.items() if is_empty(field.value_from_object(obj))}
         given = [
             (heading or None, {"fields": self._columns(name for name in names if name not in empty)})
             for heading, names in grouped
@@ -271,7 +278,3 @@ def _followed(model: type[models.Model], names: Sequence[str]) -> list[str]:
     """Return those of `names` that refer to rows which are there for certain: a soft key may point nowhere."""
     fields = (field for field in model._meta.fields if field.name in names)
     return [field.name for field in fields if is_followed(field)]
-
-
-def _is_empty(value: Any) -> bool:
-    return any(value is nothing or (value == nothing and type(value) is type(nothing)) for nothing in NOTHING)

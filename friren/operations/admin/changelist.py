@@ -14,6 +14,7 @@ from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, Valida
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from friren.operations.admin.counting import Count, count_of, sorts_too_much
 
@@ -41,6 +42,10 @@ class KeysetChangeList(ChangeList):
     first: str | None
     last: str | None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = str(capfirst(self.opts.verbose_name_plural))
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         """Return the rows that match, after taking the page's position out of what is a filter to Django."""
         for given in (self.params, self.filter_params):
@@ -61,7 +66,8 @@ class KeysetChangeList(ChangeList):
                          at_end=before == END or (not before and not more))  # fmt: skip
         self.result_list = found
         self.result_count = self.counted.rows
-        self.full_result_count = None
+        # The number stands below the list; beside the search box only after a search.
+        self.full_result_count = None if self.query else self.result_count
         self.show_full_result_count = False
         self.show_admin_actions = False
         self.can_show_all = False

@@ -24,10 +24,12 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 
 from friren.core.fields import MoneyField
+from friren.core.models import Account
 from friren.core.numbers import plain
 
 __all__ = [
-    "Column", "Show", "change_link", "changelist_link", "column", "computed", "is_followed", "key_column", "shown",
+    "NO_VALUE", "Column", "Show", "change_link", "changelist_link", "column", "computed", "is_empty", "is_followed",
+    "key_column", "shown",
 ]  # fmt: skip
 
 Show = Callable[[Any], Any]
@@ -35,20 +37,30 @@ Show = Callable[[Any], Any]
 # What fits a table cell.
 TEXT_IN_LIST_MAX: Final = 60
 ID_TAIL: Final = 8  # a UUIDv7 begins with its time, so its end is what tells two apart
-NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
+NAME_IN_LIST_MAX: Final = 26
+NAME_HEAD, NAME_TAIL = 12, 12
+NO_VALUE: Final = "–"
 
 
 class Column:
     """One value of a row, in the shape that Django's admin takes for a column or a read-only field."""
 
     def __init__(
-        self, name: str, show: Show, label: str, *, admin_order_field: str | None = None, boolean: bool = False
+        self,
+        name: str,
+        show: Show,
+        label: str,
+        *,
+        admin_order_field: str | None = None,
+        boolean: bool = False,
+        numeric: bool = False,
     ) -> None:
         # Django reads these four names.
         self.__name__ = name
         self.short_description = label
         self.admin_order_field = admin_order_field
         self.boolean = boolean
+        self.numeric = numeric
         self._show = show
 
     def __call__(self, row: models.Model) -> Any:
@@ -77,6 +89,7 @@ def column(model: type[models.Model], name: str, *, whole: bool = False) -> Colu
         capfirst(field.verbose_name),
         admin_order_field=None if is_reference else name,
         boolean=isinstance(field, models.BooleanField),
+        numeric=isinstance(field, models.DecimalField | models.FloatField | models.IntegerField),
     )
 
 
@@ -91,6 +104,11 @@ def key_column(name: str, *, label: str | None = None) -> Column:
     return computed(name, show, label=label)
 
 
+def is_empty(value: Any) -> bool:
+    """Return whether a value says nothing: None, empty text or an empty list or object; 0 and False say something."""
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
 def is_followed(field: object) -> bool:
     """Return whether a field refers to a row that is there for certain: a soft key may point nowhere."""
     return isinstance(field, models.ForeignKey) and bool(getattr(field, "db_constraint", True))
@@ -98,7 +116,9 @@ def is_followed(field: object) -> bool:
 
 def _own_value(row: models.Model, *, field: models.Field[Any, Any], whole: bool) -> Any:
     value = field.value_from_object(row)
-    if field.flatchoices and value not in NOTHING:
+    if whole and is_empty(value):
+        return NO_VALUE  # pages, unlike lists, would write None
+    if field.flatchoices and not is_empty(value):
         label = dict(field.flatchoices).get(value, value)
         return format_html('<span class="friren-choice friren-{}">{}</span>', str(value).lower(), label)
     text = shown(value, whole=whole)
@@ -111,18 +131,29 @@ def _reference(row: models.Model, *, field: models.ForeignKey[Any, Any], whole: 
     """Return a link to the row referred to, or its text id where it may not be stored here (a soft key)."""
     key = getattr(row, field.attname)
     if key is None:
-        return None
+        return NO_VALUE if whole else None
     if not is_followed(field):
         return changelist_link(field.related_model, str(key), **{field.target_field.name: key})
     target = getattr(row, field.name)
-    text = str(target)
-    return change_link(target, text if whole else Truncator(text).chars(TEXT_IN_LIST_MAX))
+    if whole:
+        return change_link(target, str(target))
+    # Of accounts the name alone: beside it the environment would take the room of what tells two runs apart.
+    return change_link(target, _name_in_list(target.name if isinstance(target, Account) else str(target)))
+
+
+def _name_in_list(name: str) -> Any:
+    """Return a name short enough for a column; what tells two names apart is often at their end."""
+    if len(name) <= NAME_IN_LIST_MAX:
+        return name
+    return format_html('<span title="{}">{}…{}</span>', name, name[:NAME_HEAD], name[-NAME_TAIL:])
 
 
 def shown(value: Any, *, whole: bool = False) -> Any:
-    """Return a value as people read it; None and empty stay None, for which the admin has its own sign."""
-    if any(value is nothing or value == nothing for nothing in NOTHING) or isinstance(value, bool):
-        return value if isinstance(value, bool) else None
+    """Return a value as people read it; what is empty becomes None, for which the admin has its own sign."""
+    if isinstance(value, bool):
+        return value
+    if is_empty(value):
+        return None
     for kind, show in _SHOWN:
         if isinstance(value, kind):
             return show(value, whole)

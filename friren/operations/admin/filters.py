@@ -11,7 +11,6 @@ from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 from django.http import HttpRequest
-from django.utils.text import capfirst
 
 from friren.core.choices import Environment
 from friren.core.models import Account
@@ -66,7 +65,7 @@ def time_filter(field: str) -> type[ListFilter]:
     since, until = f"{field}_from", f"{field}_to"
 
     class TimeFilter(_FormFilter):
-        title = f"{capfirst(field.replace('_', ' '))}, UTC"
+        title = f"{field.replace('_', ' ')} (UTC)"
         inputs = ((since, "From", "date"), (until, "To", "date"))
 
         def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -96,7 +95,7 @@ def exact_filter(path: str, *, label: str, parameter: str | None = None) -> type
     reference, _, looked_up = path.partition("__")
 
     class ExactFilter(_FormFilter):
-        title = label
+        title = label.lower()
         inputs = ((name, label, "search"),)
 
         def queryset(self, request: HttpRequest, queryset: Any) -> Any:

@@ -9,16 +9,23 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import models
 from django.utils.text import capfirst
 
-from friren.operations.admin.columns import Column, change_link, changelist_link, column, is_followed
+from friren.operations.admin.columns import NO_VALUE, Column, change_link, changelist_link, column, is_followed
 
-__all__ = ["Panel", "panels_of", "register_panel", "related"]
+__all__ = ["Heading", "Panel", "panels_of", "register_panel", "related"]
 
 ROWS_SHOWN: Final = 10
+
+
+class Heading(NamedTuple):
+    """The head of a column; numbers stand to the right, and so does what is above them."""
+
+    text: str
+    numeric: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,14 +34,14 @@ class Panel:
     A table below the fields.
 
     Attributes:
-        headings: may be empty, for a table of names and values.
+        headings: of the columns; empty for a table of names and values.
         rows: cells, text or safe HTML.
         more: a link to all of it, "" where this is all.
     """
 
     title: str
     rows: Sequence[Sequence[Any]]
-    headings: Sequence[str] = ()
+    headings: Sequence[Heading] = ()
     more: Any = ""
     note: str = ""
 
@@ -94,7 +101,7 @@ def related(
             return None
         return Panel(
             title=heading,
-            headings=[one.short_description for one in taken],
+            headings=[Heading(one.short_description, one.numeric) for one in taken],
             rows=[
                 [change_link(one, _text(taken[0](one))), *(_text(cell(one)) for cell in taken[1:])]
                 for one in found[:ROWS_SHOWN]
@@ -107,5 +114,5 @@ def related(
 
 def _text(value: Any) -> Any:
     if value is None:
-        return "–"
+        return NO_VALUE
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""One of several processes that trade into one account: `fill_writer.py NAME NUMBER FILLS METHOD START`."""
+"""One of several processes that trade into one account: `fill_writer.py NAME NUMBER FILLS METHOD START LATE`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from decimal import Decimal
 import django
 
 BEGIN = dt.datetime(2026, 1, 5, 14, 30, tzinfo=dt.UTC)
-# Fills arrive this much out of order, and one in a thousand much later than what followed it.
+# Fills arrive this much out of order, and a share of them (LATE) much later than what followed them.
 JITTER_SECONDS = 0.2
 LATE_SECONDS = 8
 
 
-def main(name: str, number: int, fills: int, method: str, start: float) -> None:
+def main(name: str, number: int, fills: int, method: str, *, start: float, late_share: float) -> None:
     django.setup()
     from friren.errors import PeriodClosedError
     from portfolio_manager.data_logger import PortfolioTracker
@@ -29,7 +29,7 @@ def main(name: str, number: int, fills: int, method: str, start: float) -> None:
     time.sleep(max(0.0, start - time.time()))
     for step in range(fills):
         own = f"OWN{number}" if step % 2 else "SHARED"
-        late = rng.uniform(0, LATE_SECONDS) if rng.random() < 0.001 else rng.uniform(0, JITTER_SECONDS)
+        late = rng.uniform(0, LATE_SECONDS) if rng.random() < late_share else rng.uniform(0, JITTER_SECONDS)
         fill = {
             "symbol": own,
             "action": rng.choice(["buy", "sell"]),
@@ -50,4 +50,11 @@ def main(name: str, number: int, fills: int, method: str, start: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], float(sys.argv[5]))
+    main(
+        sys.argv[1],
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        sys.argv[4],
+        start=float(sys.argv[5]),
+        late_share=float(sys.argv[6]),
+    )

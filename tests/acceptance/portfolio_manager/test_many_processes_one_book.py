@@ -31,7 +31,7 @@ PATIENT = os.environ | {"DB_LOCK_TIMEOUT": "20", "DB_STATEMENT_TIMEOUT": "30"}
 
 
 @contextlib.contextmanager
-def writing(methods: list[str], fills: int, *, timeout: float) -> Iterator[Counter[str]]:
+def writing(methods: list[str], fills: int, *, late: float = 0.001, timeout: float) -> Iterator[Counter[str]]:
     """
     Run a process per method, each writing `fills` fills to the account `many`; yields when they begin.
 
@@ -40,7 +40,7 @@ def writing(methods: list[str], fills: int, *, timeout: float) -> Iterator[Count
     start = time.time() + START_SECONDS
     processes = [
         subprocess.Popen(
-            [sys.executable, str(WRITER), "many", str(number), str(fills), method, str(start)],
+            [sys.executable, str(WRITER), "many", str(number), str(fills), method, str(start), str(late)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -91,7 +91,7 @@ def test_processes_that_log_and_book_mix_with_processes_that_record() -> None:
 def test_a_period_closes_while_others_trade_into_it_and_nothing_slips_in_behind() -> None:
     account = open_account("many")
     tracker = PortfolioTracker(account)
-    with writing(["record", "log", "record"], 400, timeout=120) as outcomes:
+    with writing(["record", "log", "record"], 400, late=0.2, timeout=120) as outcomes:
         while Trade.objects.count() < 150:
             time.sleep(0.05)
         # Writers stamp their fills with the time that has passed since BEGIN: this is about now for them.

@@ -211,6 +211,18 @@ def test_an_account_asks_as_many_queries_however_much_it_traded(client, story) -
     assert client.get(more).context["cl"].counted.rows == 21
 
 
+def test_every_panel_leads_to_all_of_its_rows(client, story, monkeypatch) -> None:
+    monkeypatch.setattr("friren.operations.admin.panels.ROWS_SHOWN", 0)
+    followed = 0
+    for row in (story.signal, story.order, story.first, story.position, story.account, Symbol.objects.get()):
+        for panel in client.get(path_of(row)).context["panels"]:
+            if panel.title != "Overview":
+                more = re.search(r'href="([^"]+)"', str(panel.more)).group(1).replace("&amp;", "&")
+                assert client.get(more).context["cl"].counted.rows > 0, (row, panel.title)
+                followed += 1
+    assert followed > 15
+
+
 def test_a_position_shows_what_a_unit_cost(client, story) -> None:
     listed = client.get(reverse("admin:portfolio_manager_position_changelist")).content.decode()
 

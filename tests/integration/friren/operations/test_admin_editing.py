@@ -231,12 +231,7 @@ def test_a_password_hash_is_shown_to_nobody(client) -> None:
     user = UserFactory()
     user.set_password("a long enough passphrase 7")
     user.save()
-    viewer = Client()
-    looker = UserFactory(is_staff=True)
-    looker.user_permissions.add(*Permission.objects.filter(codename="view_user"))
-    viewer.force_login(looker)
-
-    for who in (client, viewer):
+    for who in (client, looker("view_user")):
         page = who.get(page_of(user))
         assert page.status_code == 200
         assert user.password.rpartition("$")[2] not in page.content.decode()
@@ -253,14 +248,37 @@ def test_groups_are_audited_when_they_are_made_changed_and_deleted(client) -> No
     ]  # fmt: skip
 
 
-def test_who_may_only_look_sees_values_and_no_form(manager) -> None:
-    symbol = SymbolFactory(tick_size=Decimal("0.01"))
-    viewer = Client()
-    looker = UserFactory(is_staff=True)
-    looker.user_permissions.add(*Permission.objects.filter(codename="view_symbol"))
-    viewer.force_login(looker)
+def looker(*codenames) -> Client:
+    """A staff member who may see some tables and change none."""
+    viewer, clerk = Client(), UserFactory(is_staff=True)
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    viewer.force_login(clerk)
+    return viewer
 
-    page = viewer.get(page_of(symbol)).content.decode()
-    assert ">0.01</span>" in page
-    assert '<input type="text" name="tick_size"' not in page
-    assert viewer.post(page_of(symbol), {"name": "x"}).status_code == 403
+
+@pytest.mark.parametrize(
+    ("make", "values", "shown"),
+    [
+        (SymbolFactory, {"tick_size": Decimal("0.01")}, ">0.01</span>"),
+        (AccountFactory, {"timezone": "Asia/Tokyo"}, ">Asia/Tokyo</span>"),
+        (PredictionEventFactory, {"liquidity": Decimal("12345.6789")}, ">12345.6789</span>"),
+        (PredictionMarketFactory, {"event_id": "elsewhere"}, ">elsewhere</a>"),
+        (UserFactory, {"default_position_size": Decimal("2.5")}, ">2.5</span>"),
+    ],
+)
+def test_who_may_only_look_sees_values_and_no_form(make, values, shown) -> None:
+    row = make(**values)
+    row.refresh_from_db()
+    viewer = looker(f"view_{row._meta.model_name}")
+    page = viewer.get(page_of(row))
+
+    assert page.status_code == 200
+    assert shown in page.content.decode()
+    assert b"<textarea" not in page.content
+    assert b"<select" not in page.content
+    assert b'name="_save"' not in page.content
+    assert viewer.post(page_of(row), {"name": "x"}).status_code == 403
+
+
+def test_a_time_that_is_typed_says_its_zone(client) -> None:
+    assert "In UTC." in client.get(page_of(SymbolFactory())).content.decode()

@@ -178,13 +178,13 @@ def test_filters_by_account_ticker_strategy_and_days(client, book) -> None:
     shown = listed(
         client,
         account=str(book.id),
-        symbol="AAPL",
+        ticker="AAPL",
         strategy="trend",
         executed_at_from="2024-01-08",
         executed_at_to="2024-01-08",
     )
     assert list(shown.result_list) == [wanted]
-    assert list(listed(client, symbol="aapl").result_list) == []  # exact
+    assert list(listed(client, ticker="aapl").result_list) == []  # exact
     assert len(listed(client, executed_at_to="2024-01-07").result_list) == 0
 
 

@@ -21,8 +21,8 @@ def test_are_those_of_the_configuration() -> None:
 def test_are_lifted_for_a_while_and_then_back() -> None:
     limit()
     with without_time_limits():
-        assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == ("0", "0", "1s")
-    assert (limit(), limit("idle_in_transaction_session_timeout")) == ("5s", "10s")
+        assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == ("0", "0", "30s")
+    assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == ("5s", "10s", "1s")
 
 
 def test_are_lifted_on_a_connection_opened_meanwhile() -> None:

@@ -58,7 +58,7 @@ DAMAGES = {
     "a regime": lambda: update(Position, regime_at_entry="BULL"),
     "a leg": lambda: update(PositionFill, realized_pnl=D("0.000000000000000001")),
     "lots": lambda: PositionFill.objects.filter(role="INCREASE").update(lots_after=[["1", "1"]]),
-    "a lost leg": lambda: PositionFill.objects.order_by("id").first().delete(),
+    "a lost leg": lambda: PositionFill.objects.earliest("executed_at").delete(),
     "an amount": lambda: LedgerEntry.objects.filter(kind="FILL").update(amount=D(1)),
     "a deposit": lambda: LedgerEntry.objects.filter(kind="DEPOSIT").update(amount=D(9_999)),
     "a lost deposit": lambda: LedgerEntry.objects.filter(kind="DEPOSIT").delete(),

@@ -330,3 +330,22 @@ def test_the_positions_of_a_trade_are_those_of_its_symbol_and_account(tracker, a
     PortfolioTracker(open_account("other")).record_trade(**buy(4))
     found = Position.objects.for_trade(Trade.objects.get(id=second.id))
     assert sorted(position.strategy_used for position in found.open()) == ["a", "b"]
+
+
+def test_an_instrument_that_the_books_cannot_hold_keeps_no_other_from_being_booked(tracker, account, caplog) -> None:
+    logger = TradeLogger(account)
+    fine, wrong = (logger.log_trade(**buy(minute, "6e19", "1")) for minute in (1, 2))
+    assert tracker.record_trade(**(buy(3) | {"symbol": "MSFT"})).outcome == "STORED"
+    assert [row.symbol for row in tracker.get_current_positions()] == ["MSFT"]
+    assert "cannot take in" in caplog.text
+    for _ in range(3):
+        tracker.record_trade(**(buy(4) | {"symbol": "MSFT"}))
+    with pytest.raises(RejectedRecordError, match="1e20"):
+        tracker.update_position(wrong)
+    with pytest.raises(RejectedRecordError, match="cannot take in"):
+        tracker.close_period(at(5))
+    # However long it waited, it is not forgotten.
+    logger.bust_trade(wrong, reason="a number from a bad feed")
+    assert {row.symbol: row.quantity for row in tracker.get_current_positions()} == {"AAPL": D("6e19"), "MSFT": D(40)}
+    assert tracker.update_position(fine).outcome == "DUPLICATE"
+    assert stored_books(account.id) == folded_books(account)

@@ -1,0 +1,101 @@
+"""
+One factory per model: rows that are right in every detail, made the way the program makes them.
+
+Accounts are opened, facts go through their handlers, bars through the recorder; only projections and reference rows
+are written as they stand, since nothing but the books (or a person) makes those.
+"""
+
+from __future__ import annotations
+
+from factory.django import DjangoModelFactory
+
+from tests.factories.books import (
+    AccountStateFactory,
+    CashMovementFactory,
+    CorporateActionFactory,
+    LedgerEntryFactory,
+    MarketResolutionFactory,
+    PeriodCheckpointFactory,
+    PositionFactory,
+    PositionFillFactory,
+    RiskMetricsFactory,
+)
+from tests.factories.ground import (
+    MONDAY,
+    AccountFactory,
+    AuditLogFactory,
+    FactFactory,
+    SystemMetadataFactory,
+    UserFactory,
+    later,
+)
+from tests.factories.learning import (
+    ModelPerformanceFactory,
+    ModelPredictionFactory,
+    SentimentDataFactory,
+    TradeSentimentFactory,
+)
+from tests.factories.trading import (
+    BacktestResultFactory,
+    BacktestRunFactory,
+    MarketRegimeFactory,
+    OrderFactory,
+    OrderStatusEventFactory,
+    PredictionEventFactory,
+    PredictionMarketFactory,
+    PriceFactory,
+    PriceRevisionFactory,
+    RegimeHistoryFactory,
+    SignalFactory,
+    SymbolFactory,
+    TradeFactory,
+    TradeStatusEventFactory,
+)
+from tests.factories.write_path import DeadLetterFactory, JournalCursorFactory, LossRecordFactory
+
+__all__ = [
+    "MONDAY",
+    "AccountFactory",
+    "AccountStateFactory",
+    "AuditLogFactory",
+    "BacktestResultFactory",
+    "BacktestRunFactory",
+    "CashMovementFactory",
+    "CorporateActionFactory",
+    "DeadLetterFactory",
+    "FactFactory",
+    "JournalCursorFactory",
+    "LedgerEntryFactory",
+    "LossRecordFactory",
+    "MarketRegimeFactory",
+    "MarketResolutionFactory",
+    "ModelPerformanceFactory",
+    "ModelPredictionFactory",
+    "OrderFactory",
+    "OrderStatusEventFactory",
+    "PeriodCheckpointFactory",
+    "PositionFactory",
+    "PositionFillFactory",
+    "PredictionEventFactory",
+    "PredictionMarketFactory",
+    "PriceFactory",
+    "PriceRevisionFactory",
+    "RegimeHistoryFactory",
+    "RiskMetricsFactory",
+    "SentimentDataFactory",
+    "SignalFactory",
+    "SymbolFactory",
+    "SystemMetadataFactory",
+    "TradeFactory",
+    "TradeSentimentFactory",
+    "TradeStatusEventFactory",
+    "UserFactory",
+    "factories",
+    "later",
+]
+
+
+def factories() -> dict[type, type[DjangoModelFactory]]:
+    """The factory of every model that has one."""
+    found = (one for one in globals().values() if isinstance(one, type) and issubclass(one, DjangoModelFactory))
+    return {one._meta.model: one for one in found if not one._meta.abstract}
