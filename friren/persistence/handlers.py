@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
+import psycopg
 from django.db import DatabaseError, connections, transaction
 from psycopg.types.json import Jsonb
 
@@ -143,9 +144,8 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     # A refused statement spoils the transaction around it. Only a second key can be refused in the normal course.
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
-        with transaction.atomic(using=using) if guarded else contextlib.nullcontext(), connection.cursor() as cursor:
-            cursor.execute(_insert_sql(spec.kind), parameters)
-            if cursor.fetchone() is not None:
+        with transaction.atomic(using=using) if guarded else contextlib.nullcontext():
+            if _execute_prepared(connection, _insert_sql(spec.kind), parameters) is not None:
                 return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
         found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
@@ -153,6 +153,18 @@ def insert(fact: Fact, *, using: str) -> Receipt:
             return found
         _raise_refusal(spec, fact, exc)
     return _compare(spec, fact, {"id": fact.id}, using)
+
+
+def _execute_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> Any:
+    """
+    Run a statement that the server keeps prepared, and return its first row.
+
+    Django's own cursors bind on the client and never prepare: the server would parse and plan every insert anew.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, parameters).fetchone()
 
 
 def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="at least 5 for figures that are quoted")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of the results")
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, and may be a log
     sizes = SMOKE if options.smoke else Sizes()
     if options.rounds:
         sizes = Sizes(**{**vars(sizes), "rounds": options.rounds})

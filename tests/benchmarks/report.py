@@ -26,15 +26,16 @@ DRAWN = ("single", "journal", "bulk", "history")
 def show(section: Section) -> None:
     """Print a table."""
     table = Table(title=f"{section.title} (reference: {section.reference})", title_justify="left")
-    for heading in ("", "p50 µs", "p99 µs", "ratio", "min – max", "budget", ""):
+    for heading in ("", "p50 µs", "p99 µs", "ratio", "min – max", "p99 ratio", "CPU µs", "budget", ""):
         table.add_column(heading, justify="left" if not heading else "right")
     for line in section.lines:
         verdict = {True: "met", False: "missed", None: ""}[line.met]
         table.add_row(
             line.name, f"{line.p50 * 1e6:,.1f}", f"{line.p99 * 1e6:,.1f}", f"{line.ratio:.2f}",
-            f"{line.ratio_min:.2f} – {line.ratio_max:.2f}", _bound(line), verdict,
+            f"{line.ratio_min:.2f} – {line.ratio_max:.2f}", f"{line.p99_ratio:.2f}",
+            f"{line.cpu * 1e6:,.1f}", _bound(line), verdict,
         )  # fmt: skip
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 def show_memory(found: dict[str, Any]) -> None:
@@ -44,7 +45,7 @@ def show_memory(found: dict[str, Any]) -> None:
         table.add_column(heading, justify="left" if not heading else "right")
     for name, peak in found["methods"].items():
         table.add_row(name, f"{peak:,.0f}", f"≤ {found['budget_mb']}" if name.startswith("Friren") else "")
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 def _bound(line: Line) -> str:

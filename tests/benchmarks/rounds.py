@@ -43,7 +43,11 @@ class Budget:
 
 @dataclass
 class Line:
-    """One method: seconds per record (medians over rounds), and its ratio to the reference in the same round."""
+    """
+    One method: seconds per record (medians over rounds), and its ratio to the reference in the same round.
+
+    `cpu` is what this process computed for it, which a busy disk or a busy machine changes little.
+    """
 
     name: str
     p50: float
@@ -52,6 +56,8 @@ class Line:
     ratio_min: float
     ratio_max: float
     p99_ratio: float
+    cpu: float
+    cpu_ratio: float
     budget: Budget | None = None
 
     @property
@@ -108,25 +114,42 @@ def compare(
     """Run all methods in all rounds and fill the section; the first method is the reference."""
     p50s: dict[str, list[float]] = {name: [] for name in methods}
     p99s: dict[str, list[float]] = {name: [] for name in methods}
+    cpus: dict[str, list[float]] = {name: [] for name in methods}
     for _ in range(rounds):
         for name in random.sample(list(methods), len(methods)):
             before()
-            taken = sorted(methods[name](records(name)))
+            told = records(name)
+            computed = time.process_time()
+            taken = sorted(methods[name](told))
+            cpus[name].append((time.process_time() - computed) / len(told))
             p50s[name].append(_at(taken, 0.5))
             p99s[name].append(_at(taken, 0.99))
     for name in methods:
-        section.lines.append(_line(name, section.reference, p50s, p99s, (budgets or {}).get(name)))
+        section.lines.append(_line(name, section.reference, p50s, p99s, cpus, (budgets or {}).get(name)))
     return section
 
 
-def _line(
-    name: str, reference: str, p50s: dict[str, list[float]], p99s: dict[str, list[float]], budget: Budget | None
+def _line(  # noqa: PLR0917 - the figures of one method, each from its own table
+    name: str,
+    reference: str,
+    p50s: dict[str, list[float]],
+    p99s: dict[str, list[float]],
+    cpus: dict[str, list[float]],
+    budget: Budget | None,
 ) -> Line:
     ratios = _ratios(p50s[name], p50s[reference])
     return Line(
-        name, statistics.median(p50s[name]), statistics.median(p99s[name]), statistics.median(ratios), min(ratios),
-        max(ratios), statistics.median(_ratios(p99s[name], p99s[reference])), budget,
-    )  # fmt: skip
+        name,
+        p50=statistics.median(p50s[name]),
+        p99=statistics.median(p99s[name]),
+        ratio=statistics.median(ratios),
+        ratio_min=min(ratios),
+        ratio_max=max(ratios),
+        p99_ratio=statistics.median(_ratios(p99s[name], p99s[reference])),
+        cpu=statistics.median(cpus[name]),
+        cpu_ratio=statistics.median(_ratios(cpus[name], cpus[reference])),
+        budget=budget,
+    )
 
 
 def _ratios(own: Iterable[float], reference: Iterable[float]) -> list[float]:
