@@ -44,6 +44,9 @@ def _plain_tree(value: Any) -> Any:
     exact = _EXACT_FORMS.get(type(value))
     if exact is not None:
         return exact(value)
+    form = _FORM_OF_TYPE.get(type(value))
+    if form is not None:
+        return form(value)
     if value is None or isinstance(value, str | bool):
         return value
     for kind, form in _FORMS:
@@ -81,4 +84,12 @@ _EXACT_FORMS: Final[dict[type, Callable[[Any], Any]]] = {
     dict: lambda value: {key: _plain_tree(item) for key, item in value.items()},
     list: lambda value: [_plain_tree(item) for item in value],
     dt.datetime: lambda value: (value - _EPOCH) // _MICROSECOND,
+}
+# Nearly every value is of exactly one of these types: found at once, without asking one after the other.
+_FORM_OF_TYPE: Final[dict[type, Callable[[Any], Any]]] = {
+    str: lambda value: value,
+    bool: lambda value: value,
+    **{kind: form for kind, form in _FORMS if isinstance(kind, type) and kind is not Mapping},
+    dict: dict(_FORMS)[Mapping],
+    list: dict(_FORMS)[list | tuple],
 }

@@ -12,7 +12,6 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
-from uuid import UUID
 
 import psycopg
 from django.db import DatabaseError, connections, transaction
@@ -20,7 +19,7 @@ from psycopg.types.json import Jsonb
 
 from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.facts import Fact, FactSpec, spec_named
+from friren.persistence.facts import Fact, FactSpec, FieldSpec, spec_named
 from friren.persistence.receipts import Receipt, WriteOutcome
 
 __all__ = [
@@ -235,15 +234,23 @@ def _insert_sql(kind: str) -> str:
     )
 
 
-def _parameters(spec: FactSpec, fact: Fact, using: str) -> list[UUID | Any]:
-    return [fact.id, fact.digest, *(column_value(field, fact, using) for field in spec.fields.values())]
+def _parameters(spec: FactSpec, fact: Fact, using: str) -> list[Any]:
+    names, defaults, special = _layout(spec.kind)
+    row = [fact.id, fact.digest, *map(fact.values.get, names, defaults)]
+    for place, field in special:
+        value = fact.values.get(field.name)
+        if value is not None:
+            natural = field.natural
+            row[place] = Jsonb(value) if natural is None else natural.resolve(value, fact, using=using)
+    return row
 
 
-def column_value(field: Any, fact: Fact, using: str) -> Any:
-    """Return what stands in the column of `field` for this fact; rows named by natural key are looked up."""
-    value = fact.values.get(field.name, field.default)
-    if value is None:
-        return None
-    if field.natural is not None:
-        return field.natural.resolve(value, fact, using=using)
-    return Jsonb(value) if field.is_json else value
+@functools.cache
+def _layout(kind: str) -> tuple[tuple[str, ...], tuple[Any, ...], tuple[tuple[int, FieldSpec], ...]]:
+    """Return names and defaults in the order of the columns, and the places that hold more than a plain value."""
+    fields = list(spec_named(kind).fields.values())
+    defaults = [
+        Jsonb(field.default) if field.is_json and field.default is not None else field.default for field in fields
+    ]
+    special = [(place, field) for place, field in enumerate(fields, 2) if field.is_json or field.natural is not None]
+    return tuple(field.name for field in fields), tuple(defaults), tuple(special)
