@@ -93,7 +93,14 @@ class Journal:
             data = frame(seq, payload, self._seed)
             if self._handle == _NONE or self._size + len(data) > self._segment_bytes:
                 self._roll()
-            self._write_whole(data)
+            try:
+                written: int | OSError = self._write(self._handle, data)
+            except OSError as exc:
+                written = exc
+            if written == len(data):
+                self._size += written
+            else:
+                self._write_again(data, written)
             self._last = seq
             if sync:
                 self._unsynced.append((seq, data))
@@ -131,20 +138,18 @@ class Journal:
             self._release()
         expiry.remove_if_empty(self.directory, lock=LOCK)
 
-    def _write_whole(self, data: bytes) -> None:
-        """Append to the current segment, all of it or nothing; called with the lock held."""
-        problem = self._try_write(data)
+    def _write_again(self, data: bytes, written: int | OSError) -> None:
+        """Finish or repeat a write that was cut short or refused: all of it or nothing; called with the lock held."""
+        problem = written if isinstance(written, OSError) else self._try_write(data, written)
         if problem is not None and expiry.expire(self.directory, self._drained, files=self._files, at_once=True):
             # Drained segments gave their room.
-            problem = self._try_write(data) if self._handle != _NONE else problem
+            problem = self._try_write(data, 0) if self._handle != _NONE else problem
         if problem is not None:
             raise JournalUnavailableError(f"{self.directory}: {problem}") from problem
 
-    def _try_write(self, data: bytes) -> OSError | None:
+    def _try_write(self, data: bytes, written: int) -> OSError | None:
         try:
-            written = self._write(self._handle, data)
-            if written < len(data):
-                self._files.write_all(self._handle, data[written:])
+            self._files.write_all(self._handle, data[written:])
         except OSError as exc:
             try:
                 # Take half a record back; where that fails too, the segment ends here.
