@@ -35,8 +35,8 @@ from friren.persistence.settings import (
     ADOPT_IDLE_SECONDS,
     CALL_DEADLINE_SECONDS,
     CLOSE_SECONDS,
+    PATIENT_DEADLINE_SECONDS,
     PROBE_SECONDS_MAX,
-    READ_DEADLINE_SECONDS,
     RELIEF_SECONDS,
 )
 
@@ -67,7 +67,7 @@ class Engine:
         self.buffer = Buffer()
         direct = partial(Direct, using, circuit=self.circuit, wake=self._wake, failed=self._connection_failed)
         self._writes = direct(f"{using}:writes", deadline=deadline)
-        self._reads = direct(f"{using}:reads", deadline=READ_DEADLINE_SECONDS)
+        self._patient = direct(f"{using}:patient", deadline=PATIENT_DEADLINE_SECONDS)
         self._unnamed = new_id()  # until there is a journal
         self._lock = threading.Lock()
         self._journal: Journal | None = None
@@ -85,14 +85,14 @@ class Engine:
         """Run `write(alias)` within the deadline, see `Direct.run`; None when the database cannot take it now."""
         return self._writes.run(write, deadline=deadline)
 
-    def read(self, question: Callable[[str], Result]) -> Result | None:
-        """Run `question(alias)` likewise, with more time; None when the database does not answer."""
-        return self._reads.run(question)
+    def work(self, work: Callable[[str], Result]) -> Result | None:
+        """Run `work(alias)` likewise, with more time: reads, and bringing books up to date."""
+        return self._patient.run(work)
 
     def _connection_failed(self, why: object) -> None:
         if self.circuit.failed():
             log.warning("the database does not answer; records go to the journal until it does: %s", line(why))
-        for direct in (self._writes, self._reads):
+        for direct in (self._writes, self._patient):
             direct.pool.close()
         self._wake()
 
@@ -186,7 +186,7 @@ class Engine:
         try:
             if probing:
                 self._writes.pool.connect()
-            for direct in (self._writes, self._reads):
+            for direct in (self._writes, self._patient):
                 direct.pool.connect_wanted()
         except Exception as exc:  # noqa: BLE001 - whatever it is, this thread must go on looking
             self._connection_failed(exc)
@@ -264,7 +264,7 @@ class Engine:
             thread.join(timeout=1.0)
         if self._journal is not None:
             self._journal.close()
-        for direct in (self._writes, self._reads):
+        for direct in (self._writes, self._patient):
             direct.pool.close()
         if not done:
             log.warning("%d records are left in the journal below %s", self.backlog, self.root)

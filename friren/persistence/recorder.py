@@ -20,7 +20,7 @@ from friren.persistence.facts import Fact
 from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
-from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS
+from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, SETTLE_SECONDS
 
 __all__ = ["Recorder"]
 
@@ -65,15 +65,18 @@ class Recorder:
         sync = policy_of(fact.kind).synced if self._sync is None else self._sync
         return engine_for(self.using).accept(fact, sync=sync)
 
-    def record_by(self, fact: Fact, write: Callable[[str], Receipt]) -> Receipt:
+    def record_by(self, fact: Fact, write: Callable[[str], Receipt], *, patient: bool = False) -> Receipt:
         """
         Record one fact by `write(alias)`, which stores it and what follows from it in one commit.
 
         In the journal the fact stands alone; what follows from it is made up for later. Errors as for `record`.
+
+        Args:
+            patient: what follows may take longer than a logger call may.
         """
         self._refuse()
         if self._direct:
-            stored = self._store([fact], lambda alias: [write(alias)])
+            stored = self._store([fact], lambda alias: [write(alias)], patient=patient)
             if stored is not None:
                 return stored[0]
         return self._accept(fact)
@@ -113,6 +116,12 @@ class Recorder:
         seconds = checks.check_stat("timeout", timeout)
         return engine_for(self.using).flush(seconds)
 
+    def settle(self) -> None:
+        """Wait a little for what is still in the journal, before a step that builds on stored rows."""
+        engine = engine_for(self.using)
+        if engine.backlog and engine.circuit.closed:
+            engine.flush(SETTLE_SECONDS)
+
     def refuse_closed(self) -> None:
         """Raise RuntimeError after close()."""
         if self._closed.is_set():
@@ -133,14 +142,16 @@ class Recorder:
         if open_transaction(self.using):
             raise RuntimeError(handlers.OPEN_TRANSACTION)
 
-    def _store(self, facts: Sequence[Fact], write: Callable[[str], list[Receipt]]) -> list[Receipt] | None:
+    def _store(
+        self, facts: Sequence[Fact], write: Callable[[str], list[Receipt]], *, patient: bool = False
+    ) -> list[Receipt] | None:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
         policies = [policy_of(fact.kind) for fact in facts]
         if any(policy.ordered for policy in policies) and engine.backlog:
             return None
         try:
-            return engine.store(write)
+            return engine.work(write) if patient else engine.store(write)
         except RejectedRecordError as exc:
             if isinstance(exc, handlers.MissingRowError) and engine.backlog:
                 return None  # what it refers to may still be in the journal

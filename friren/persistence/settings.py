@@ -32,15 +32,16 @@ __all__ = [
     "LOCK_WAIT_SHARE",
     "PARENT_WAIT_FACTS_MAX",
     "PARENT_WAIT_SECONDS",
+    "PATIENT_DEADLINE_SECONDS",
     "PROBE_SECONDS_FIRST",
     "PROBE_SECONDS_MAX",
     "PROBE_SECONDS_MIN",
     "READ_CACHE_QUERIES_MAX",
     "READ_CACHE_ROWS_MAX",
-    "READ_DEADLINE_SECONDS",
     "RELIEF_SECONDS",
     "RETRIES_MAX",
     "RETRY_PAUSE_SECONDS",
+    "SETTLE_SECONDS",
     "STATEMENT_SHARE",
 ]
 
@@ -91,6 +92,12 @@ RETRY_PAUSE_SECONDS: Final = 0.005
 # More connections than this make PostgreSQL slower, not faster; a call holds one for less than a millisecond.
 CONNECTIONS_MAX: Final = env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
 
+# What reads, and records that bring the books up to date with them, may take: milliseconds as a rule, but a long
+# history, or a thousand fills that nobody booked, take their time. No order waits for them.
+PATIENT_DEADLINE_SECONDS: Final = 5.0
+# What a step that builds on journaled records waits for them to be stored.
+SETTLE_SECONDS: Final = 2.0
+
 # --- bulk calls
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.
 BULK_BATCH_ROWS: Final = 2_000
@@ -122,8 +129,6 @@ RELIEF_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=600)
 
 # --- reads in an outage
-# What a read may take before its caller gets what was known before; a page of a history takes milliseconds.
-READ_DEADLINE_SECONDS: Final = 5.0
 # The last good answers that are kept: what a dashboard or a bot asks again and again, and a few megabytes.
 READ_CACHE_QUERIES_MAX: Final = 64
 READ_CACHE_ROWS_MAX: Final = 1_000

@@ -189,6 +189,6 @@ class BookEvents(AccountService):
             return receipt
 
         try:
-            return self.recorder.record_by(fact, write)
+            return self.recorder.record_by(fact, write, patient=True)
         except RejectedRecordError as exc:
             raise exc.named(PARAMETERS[fact.kind]) from exc

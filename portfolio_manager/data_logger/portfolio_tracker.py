@@ -77,6 +77,7 @@ class PortfolioTracker(BookEvents):
             RejectedRecordError: it is not stored in this account.
         """
         self.recorder.refuse_closed()
+        self.recorder.settle()
         key = checks.check_uuid("trade", getattr(trade, "id", trade))
         with booking(self.using) as seen_seq:
             if not Trade.objects.using(self.using).filter(id=key, account=self.account.id).exists():

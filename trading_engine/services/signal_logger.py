@@ -173,6 +173,7 @@ class SignalLogger(AccountService):
     def _advance(self, signal: Any, moved: dict[str, Any], *, done: str) -> Receipt:
         """Move a signal's lifecycle columns once, by compare-and-set."""
         self.recorder.refuse_closed()
+        self.recorder.settle()
         key = checks.check_uuid("signal", getattr(signal, "id", signal))
         signals = Signal.objects.using(self.using).filter(account=self.account.id, id=key)
         trade_id = moved.get("trade_id")

@@ -44,7 +44,7 @@ def away(monkeypatch):
 
     def begin() -> None:
         engine = engine_for()
-        for direct in (engine._writes, engine._reads):
+        for direct in (engine._writes, engine._patient):
             monkeypatch.setattr(direct.pool, "_make", refuse)
         engine._connection_failed("connection refused")
 
