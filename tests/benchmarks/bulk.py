@@ -17,7 +17,7 @@ from friren.persistence.drain import Drainer
 from friren.persistence.journal import Address, Journal
 from tests.benchmarks import rivals
 from tests.benchmarks.rounds import Budget, Run, Section, Sizes, compare, whole
-from tests.benchmarks.workload import Book, empty, told_trades
+from tests.benchmarks.workload import Book, empty, ready_rows, told_trades
 from trading_engine.services import TradeLogger
 from trading_engine.trade_facts import trade_fact
 
@@ -28,7 +28,7 @@ def bulk(sizes: Sizes) -> Section:
     """Trades by the ten thousand, from what a strategy tells to committed rows."""
     book = Book("bulk")
     trades = TradeLogger(book.handle)
-    alchemy, peewee_rows, asyncpg_rows = rivals.SqlAlchemy(book), rivals.Peewee(book), rivals.Asyncpg(book)
+    alchemy, peewee_rows, asyncpg_rows = rivals.SqlAlchemy(book), rivals.Peewee(book), rivals.Asyncpg()
     section = Section("bulk", "Many trades, per trade", "psycopg binary COPY")
     slow = ("Django", "SQLAlchemy", "peewee")
 
@@ -39,7 +39,7 @@ def bulk(sizes: Sizes) -> Section:
     return compare(
         section,
         {
-            section.reference: whole(rivals.copy_binary(book)),
+            section.reference: whole(rivals.copy_binary()),
             "Friren bulk_log: checked, idempotent": lambda told: _counted(lambda: trades.bulk_log(told).stored, told),
             "Friren bulk_log of the same again": again,
             "Friren drain of a journal": _drain(book),
@@ -49,7 +49,9 @@ def bulk(sizes: Sizes) -> Section:
             "peewee insert_many(1000)": whole(peewee_rows.bulk),
         },
         rounds=sizes.rounds,
-        records=lambda name: list(told_trades(sizes.slow_bulk_rows if name.startswith(slow) else sizes.bulk_rows)),
+        records=lambda name: ready_rows(
+            book, name, told_trades(sizes.slow_bulk_rows if name.startswith(slow) else sizes.bulk_rows)
+        ),
         before=empty,
         budgets={
             "Friren bulk_log: checked, idempotent": Budget(1 / 0.6),

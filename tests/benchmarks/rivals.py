@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,10 +30,10 @@ __all__ = [
 ]
 
 
-def raw_insert(book: Book) -> Callable[[dict[str, Any]], Any]:
-    """One psycopg statement: one prepared INSERT and its commit: the floor."""
+def raw_insert() -> Callable[[dict[str, Any]], Any]:
+    """One prepared INSERT of ready values, and its commit: the floor."""
     connection, sql = connect(prepare_threshold=0), insert_sql()
-    return lambda told: connection.execute(sql, book.values(told))
+    return lambda values: connection.execute(sql, values)
 
 
 def django_create(book: Book) -> Callable[[dict[str, Any]], Any]:
@@ -53,19 +52,19 @@ def django_full(book: Book) -> Callable[[dict[str, Any]], Any]:
     return call
 
 
-def copy_binary(book: Book) -> Callable[[Sequence[dict[str, Any]]], Any]:
+def copy_binary() -> Callable[[Sequence[Any]], Any]:
     """Binary COPY of ready rows: the floor of bulk loading."""
     connection = connect()
     # The table's own types: binary COPY converts nothing.
     with connection.execute(f"SELECT {', '.join(COLUMNS)} FROM trading_engine_trade LIMIT 0") as cursor:
         oids = [column.type_code for column in cursor.description or ()]
 
-    def work(trades: Sequence[dict[str, Any]]) -> None:
+    def work(rows: Sequence[Any]) -> None:
         statement = f"COPY trading_engine_trade ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
         with connection.cursor() as cursor, cursor.copy(statement) as target:
             target.set_types(oids)
-            for told in trades:
-                target.write_row(book.values(told))
+            for row in rows:
+                target.write_row(row)
 
     return work
 
@@ -135,25 +134,24 @@ class Peewee:
 class Asyncpg:
     """asyncpg, on an event loop of its own that runs for a whole round."""
 
-    def __init__(self, book: Book) -> None:
-        self.book, self.loop = book, asyncio.new_event_loop()
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
         parts = connect().info
         self.connection = self.loop.run_until_complete(
             asyncpg.connect(host=parts.host, port=parts.port, user=parts.user, database=parts.dbname)
         )
 
-    def each(self, trades: Sequence[dict[str, Any]]) -> list[float]:
-        return self.loop.run_until_complete(self._each(trades))
+    def each(self, rows: Sequence[Any]) -> list[float]:
+        return self.loop.run_until_complete(self._each(rows))
 
-    async def _each(self, trades: Sequence[dict[str, Any]]) -> list[float]:
+    async def _each(self, rows: Sequence[Any]) -> list[float]:
         statement, taken = await self.connection.prepare(insert_sql("$")), []
-        for told in trades:
+        for row in rows:
             begun = time.perf_counter()
-            await statement.fetch(*self.book.values(told, json.dumps))
+            await statement.fetch(*row)
             taken.append(time.perf_counter() - begun)
         return taken
 
-    def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
-        rows = (self.book.values(told, json.dumps) for told in trades)
+    def bulk(self, rows: Sequence[Any]) -> None:
         copying = self.connection.copy_records_to_table("trading_engine_trade", records=rows, columns=COLUMNS)
         self.loop.run_until_complete(copying)

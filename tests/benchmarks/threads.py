@@ -10,7 +10,7 @@ from typing import Any
 from psycopg_pool import ConnectionPool
 
 from tests.benchmarks.rounds import Budget, Section, Sizes, compare
-from tests.benchmarks.workload import URL, Book, empty, insert_sql, told_trades
+from tests.benchmarks.workload import URL, Book, empty, insert_sql, ready_rows, told_trades
 from trading_engine.services import TradeLogger
 
 __all__ = ["threads"]
@@ -26,9 +26,9 @@ def threads(sizes: Sizes, *, count: int) -> Section:
     kept = {"autocommit": True, "prepare_threshold": 0}
     with ConnectionPool(URL, min_size=min(count, POOL_SIZE), max_size=POOL_SIZE, kwargs=kept, open=True) as pool:
 
-        def insert(told: dict[str, Any]) -> None:
+        def insert(values: Any) -> None:
             with pool.connection() as connection:
-                connection.execute(sql, book.values(told))
+                connection.execute(sql, values)
 
         def log(told: dict[str, Any]) -> None:
             logger.log_trade(**told)
@@ -37,7 +37,7 @@ def threads(sizes: Sizes, *, count: int) -> Section:
             section,
             {section.reference: _spread(insert, count), "Friren log_trade": _spread(log, count)},
             rounds=sizes.rounds,
-            records=lambda _name: list(told_trades(sizes.calls * 2)),
+            records=lambda name: ready_rows(book, name, told_trades(sizes.calls * 2)),
             before=empty,
             budgets={"Friren log_trade": Budget(1 / 0.85)},
         )

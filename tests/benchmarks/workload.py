@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import functools
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from friren.persistence.facts import spec_of
 from tests import postgres as harness
 from trading_engine.models import Symbol, Trade
 
-__all__ = ["COLUMNS", "URL", "Book", "connect", "empty", "insert_sql", "json_columns", "told_trades"]
+__all__ = ["COLUMNS", "URL", "Book", "connect", "empty", "insert_sql", "json_columns", "ready_rows", "told_trades"]
 
 BEGIN = dt.datetime(2024, 1, 8, 14, 30, tzinfo=dt.UTC)
 TICKERS = [f"SYM{number:03}" for number in range(500)]
@@ -103,6 +104,15 @@ class Book:
         """The same in the order of COLUMNS, JSON wrapped."""
         row, trees = self.row(told), json_columns()
         return [wrap(row[name]) if name in trees and row[name] is not None else row[name] for name in COLUMNS]
+
+
+def ready_rows(book: Book, name: str, told: Iterable[dict[str, Any]]) -> list[Any]:
+    """What the method `name` is given: those that are told rows, and not trades, get them ready made."""
+    if name.startswith("psycopg"):
+        return [book.values(one) for one in told]
+    if name.startswith("asyncpg"):
+        return [book.values(one, json.dumps) for one in told]
+    return list(told)
 
 
 def empty() -> None:

@@ -16,7 +16,7 @@ from friren.persistence import drain, engines
 from portfolio_manager.data_logger import PortfolioTracker
 from tests.benchmarks import rivals
 from tests.benchmarks.rounds import Budget, Section, Sizes, compare, each
-from tests.benchmarks.workload import Book, empty, told_trades
+from tests.benchmarks.workload import Book, empty, ready_rows, told_trades
 from trading_engine.services import TradeLogger
 
 __all__ = ["journal", "loop", "single"]
@@ -33,13 +33,13 @@ def _warm(call: Callable[[Any], Any]) -> Callable[[Sequence[Any]], Sequence[floa
 def single(sizes: Sizes) -> Section:
     """A trade, committed when the call returns."""
     book = Book("single")
-    alchemy, peewee_rows, asyncpg_rows = rivals.SqlAlchemy(book), rivals.Peewee(book), rivals.Asyncpg(book)
+    alchemy, peewee_rows, asyncpg_rows = rivals.SqlAlchemy(book), rivals.Peewee(book), rivals.Asyncpg()
     trades, tracker = TradeLogger(book.handle), PortfolioTracker(book.handle)
     section = Section("single", "One trade, committed", "psycopg prepared INSERT")
     return compare(
         section,
         {
-            section.reference: _warm(rivals.raw_insert(book)),
+            section.reference: _warm(rivals.raw_insert()),
             "Friren log_trade": _warm(lambda told: trades.log_trade(**told)),
             "Friren record_trade: trade, position, ledger": _warm(lambda told: tracker.record_trade(**told)),
             "Django create": _warm(rivals.django_create(book)),
@@ -49,7 +49,9 @@ def single(sizes: Sizes) -> Section:
             "asyncpg prepared INSERT": lambda told: asyncpg_rows.each(told)[WARM_UP // 2 :],
         },
         rounds=sizes.rounds,
-        records=lambda name: list(told_trades(sizes.calls + WARM_UP, single_symbol="record_trade" in name)),
+        records=lambda name: ready_rows(
+            book, name, told_trades(sizes.calls + WARM_UP, single_symbol="record_trade" in name)
+        ),
         before=empty,
         budgets={
             "Friren log_trade": Budget(1.25, p99=1.5),
