@@ -79,18 +79,19 @@ def main() -> None:
     from tests.benchmarks import bulk, report
 
     about |= {"machine": report.machine(), "sizes": vars(sizes)}
+    options.out.mkdir(parents=True, exist_ok=True)
     known, done = sections(sizes), []
     for name in NAMES:
         if name in options.only and name in known:
             done.append(known[name]())
             report.show(done[-1])
+            # Again after every table: a run that is broken off has told what it found.
+            report.write_json(options.out / "benchmarks.json", done, about)
+            report.draw(options.out / "benchmarks.png", done)
     if "memory" in options.only:
         about["memory"] = bulk.memory(sizes)
         report.show_memory(about["memory"])
-    options.out.mkdir(parents=True, exist_ok=True)
-    report.write_json(options.out / "benchmarks.json", done, about)
-    if done:
-        report.draw(options.out / "benchmarks.png", done)
+        report.write_json(options.out / "benchmarks.json", done, about)
 
 
 if __name__ == "__main__":

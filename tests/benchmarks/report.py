@@ -81,6 +81,8 @@ def draw(path: Path, sections: Sequence[Section]) -> None:
     from matplotlib import pyplot as plt
 
     drawn = [section for section in sections if section.name in DRAWN]
+    if not drawn:
+        return
     heights = [len(section.lines) + 1.5 for section in drawn]
     figure, grid = plt.subplots(
         len(drawn), 1, figsize=(9, 0.34 * sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
