@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any, Literal, Unpack, overload
 from uuid import UUID
 
-from django.utils import timezone
-
 from friren.core.numbers import ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
+from friren.persistence.answers import ask
 from friren.persistence.facts import spec_of
 from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
@@ -111,14 +110,20 @@ class PortfolioTracker(BookEvents):
             return mark_positions(books, checked, seen_at)
 
     def get_current_positions(self) -> Rows[PositionRow]:
-        """Return what is held, the newest position first; facts that are not booked yet are booked before."""
-        as_of = timezone.now()
-        pending, positions = read_positions(self.account.id, using=self.using)
+        """
+        Return what is held, the newest position first; facts that are not booked yet are booked before.
+
+        While the database is away it is what was held when last asked, with its age; `as_of=None` is unknown.
+        """
+        found = ask(("positions", self.account.id), self._positions, using=self.using)
+        return Rows(found.rows, as_of=found.as_of, stale=found.stale)
+
+    def _positions(self, alias: str) -> list[PositionRow]:
+        pending, positions = read_positions(self.account.id, using=alias)
         if pending:
-            catch_up(self.account.id, using=self.using)
-            as_of = timezone.now()
-            _, positions = read_positions(self.account.id, using=self.using)
-        return Rows(positions, as_of=as_of)
+            catch_up(self.account.id, using=alias)
+            _, positions = read_positions(self.account.id, using=alias)
+        return positions
 
     @overload
     def calculate_pnl(

@@ -17,6 +17,7 @@ from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter, JournalCursor
 from friren.persistence.receipts import WriteOutcome
+from portfolio_manager.data_logger import PortfolioTracker
 from trading_engine.models import Order, Trade
 from trading_engine.services import RegimeLogger, SignalLogger, TradeLogger
 
@@ -170,6 +171,15 @@ class TestReadsInAnOutage:
         away()
         unknown = trades.get_trade_history("MSFT")
         assert (list(unknown), unknown.as_of, unknown.stale) == ([], None, True)
+
+    def test_positions_are_remembered(self, book, away) -> None:
+        tracker = PortfolioTracker(book)
+        assert tracker.record_trade(**FILL).outcome is WriteOutcome.STORED
+        held = tracker.get_current_positions()
+        away()
+        stale = tracker.get_current_positions()
+        assert (list(stale), stale.as_of, stale.stale) == (list(held), held.as_of, True)
+        assert held[0].quantity == 10
 
     def test_a_regime_is_remembered(self, book, away) -> None:
         regimes = RegimeLogger(account=book)

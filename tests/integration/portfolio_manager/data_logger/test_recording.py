@@ -6,12 +6,13 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from friren.accounts import open_account
 from friren.core.ids import new_id
 from friren.errors import KeyReusedError, RejectedRecordError
+from friren.persistence.engines import engine_for
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import AccountState, CashMovement, CorporateAction, LedgerEntry, Position, PositionFill
 from tests.books import at
@@ -265,9 +266,8 @@ def test_current_positions_are_one_query_when_everything_is_booked(tracker) -> N
     tracker.record_trade(**buy(1, "10", "12.5"))
     tracker.record_trade(**(buy(2, "1", "100") | {"symbol": "MSFT"}))
     tracker.record_trade(**sell(3, "10", "13"))
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    # The connection that will be lent for it.
+    with CaptureQueriesContext(engine_for()._patient.pool._ready[-1]) as queries:
         rows = tracker.get_current_positions()
     assert len(queries) == 1
     assert [(row.symbol, row.quantity, row.entry_price, row.entry_date) for row in rows] == [
