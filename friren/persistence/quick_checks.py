@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Rounded
 from typing import Any, Final
 
 from friren.core.numbers import CONTEXT, DECIMAL_PLACES
@@ -20,7 +20,7 @@ from friren.persistence.checks import Check
 __all__ = ["choice_check", "decimal_check", "json_check", "measure_check", "text_check", "time_check"]
 
 _STEP: Final = Decimal(1).scaleb(-DECIMAL_PLACES)
-_EXACT: Final = Context(prec=CONTEXT.prec, traps=[Inexact, InvalidOperation])
+_EXACT: Final = Context(prec=CONTEXT.prec, traps=[Rounded, InvalidOperation])
 # Longer texts in JSON are rare, and looking through them is the long way's work.
 _SHORT_TEXT: Final = 1000
 _INT64: Final = 2**63
@@ -36,7 +36,7 @@ def decimal_check(*, low: Decimal, high: Decimal, allows: Callable[[Decimal], bo
         if type(value) is Decimal and value and value.is_finite() and low < value < high:
             try:
                 _EXACT.quantize(value, _STEP)
-            except (Inexact, InvalidOperation):
+            except (Rounded, InvalidOperation):  # zeros past the 18th decimal are dropped on the long way
                 pass
             else:
                 return value

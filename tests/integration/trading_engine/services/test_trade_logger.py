@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connection, connections
 
@@ -257,16 +258,22 @@ def many(trades) -> TradeLogger:
     ],
     ids=str,
 )
-def test_history_reads_through_its_index(many, filters, index) -> None:
-    connection.force_debug_cursor = True
-    try:
+def test_history_reads_through_its_index(many, filters, index, monkeypatch) -> None:
+    asked = []
+    really = psycopg.Cursor.execute
+
+    def execute(cursor, query, params=None, **options):
+        if isinstance(query, str) and 'FROM "trading_engine_trade"' in query:
+            asked.append((query, params))
+        return really(cursor, query, params, **options)
+
+    # Whichever connection it is that reads.
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", execute)
         many.get_trade_history(**filters, limit=20)
-        (query,) = [one["sql"] for one in connection.queries if 'FROM "trading_engine_trade"' in one["sql"]]
-    finally:
-        connection.force_debug_cursor = False
-        connection.queries_log.clear()
+    ((query, parameters),) = asked
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT TEXT) " + query.replace("%", "%%"))
+        cursor.execute("EXPLAIN (FORMAT TEXT) " + query, parameters)
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
     assert index in plan
