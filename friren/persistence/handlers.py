@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-import psycopg
 from django.db import DatabaseError, connections, transaction
 from psycopg.types.json import Jsonb
 
 from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact, FactSpec, FieldSpec, spec_named
+from friren.persistence.prepared import fetch_prepared
 from friren.persistence.receipts import Receipt, WriteOutcome
 
 __all__ = [
@@ -144,7 +144,7 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
         with transaction.atomic(using=using) if guarded else contextlib.nullcontext():
-            if _execute_prepared(connection, _insert_sql(spec.kind), parameters) is not None:
+            if fetch_prepared(connection, _insert_sql(spec.kind), parameters):
                 return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
         found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
@@ -152,18 +152,6 @@ def insert(fact: Fact, *, using: str) -> Receipt:
             return found
         _raise_refusal(spec, fact, exc)
     return _compare(spec, fact, {"id": fact.id}, using)
-
-
-def _execute_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> Any:
-    """
-    Run a statement that the server keeps prepared, and return its first row.
-
-    Django's own cursors bind on the client and never prepare: the server would parse and plan every insert anew.
-    """
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, parameters).fetchone()
 
 
 def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:

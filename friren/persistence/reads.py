@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.answers import Answer, ask
 from friren.persistence.facts import natural_key_of
+from friren.persistence.prepared import fetch_prepared
 from friren.persistence.receipts import Rows
 
 __all__ = ["PAGE_ROWS_MAX", "check_limit", "light_rows", "newest_first", "row_type"]
@@ -32,6 +33,8 @@ __all__ = ["PAGE_ROWS_MAX", "check_limit", "light_rows", "newest_first", "row_ty
 PAGE_ROWS_MAX: Final = 100_000
 # How rows reached us, not what they say.
 UNREAD: Final = frozenset({"digest", "recorded_seq", "producer"})
+
+_read_json: Final = msgspec.json.Decoder().decode
 
 _PLAIN_TYPES: Final[tuple[tuple[type[models.Field[Any, Any]], Any], ...]] = (
     (models.DecimalField, decimal.Decimal),
@@ -92,7 +95,28 @@ def _answer(rows: QuerySet[Any, Any]) -> Answer:
         sql, parameters = page.query.get_compiler(rows.db).as_sql()
     except EmptyResultSet:
         return Answer([], timezone.now(), stale=False)  # nothing can match, whatever is stored
-    return ask((sql, repr(parameters)), lambda alias: [make(*values) for values in page.using(alias)], using=rows.db)
+    trees = _json_places(model)
+
+    def question(alias: str) -> list[Any]:
+        found = fetch_prepared(connections[alias], sql, parameters)
+        return [make(*_decoded(values, trees)) for values in found] if trees else [make(*values) for values in found]
+
+    return ask((sql, repr(parameters)), question, using=rows.db)
+
+
+@functools.cache
+def _json_places(model: type[models.Model]) -> tuple[int, ...]:
+    fields = [field for field in model._meta.concrete_fields if field.name not in UNREAD]
+    return tuple(place for place, field in enumerate(fields) if isinstance(field, models.JSONField))
+
+
+def _decoded(values: tuple[Any, ...], trees: tuple[int, ...]) -> list[Any]:
+    """Return a row with its JSON read: Django has its connections hand that out as text."""
+    row = list(values)
+    for place in trees:
+        if row[place] is not None:
+            row[place] = _read_json(row[place])
+    return row
 
 
 def newest_first(
