@@ -21,13 +21,23 @@ from psycopg.abc import PQGen
 
 from friren.persistence.settings import LOCK_WAIT_SHARE, STATEMENT_SHARE
 
-__all__ = ["BoundedConnection", "DeadlineExceededError", "bounded_wrapper"]
+__all__ = ["BoundedConnection", "DeadlineExceededError", "WorkTooLongError", "bounded_wrapper"]
 
 Result = TypeVar("Result")
 
 
 class DeadlineExceededError(psycopg.OperationalError):
     """The server did not answer in time; the connection is closed, since its state is unknown."""
+
+
+class WorkTooLongError(DeadlineExceededError):
+    """
+    The time was over before the server was asked: it is the work that is long, the server did answer.
+
+    Bears the code of a cancelled query, so that it is judged as one: it says nothing about the connection.
+    """
+
+    sqlstate = "57014"
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -46,18 +56,17 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, timeout)
         left = self.deadline_at - time.monotonic()
         if left <= 0:
-            self._give_up()
+            # Its transaction, if one is open, cannot be ended in time either.
+            self.close()
+            raise WorkTooLongError("the work was not done within the deadline")
         try:
             return super().wait(gen, min(interval, left), left)
         except psycopg.OperationalError as exc:
             if exc.sqlstate is None and time.monotonic() >= self.deadline_at:
-                self._give_up(exc)
+                # Closing sends a farewell at most and waits for nothing.
+                self.close()
+                raise DeadlineExceededError("the server did not answer within the deadline") from exc
             raise
-
-    def _give_up(self, cause: BaseException | None = None) -> None:
-        # Closing sends a farewell at most and waits for nothing.
-        self.close()
-        raise DeadlineExceededError("the server did not answer within the deadline") from cause
 
 
 def bounded_wrapper(using: str, alias: str, *, deadline: float) -> BaseDatabaseWrapper:

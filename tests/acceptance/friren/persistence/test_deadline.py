@@ -8,7 +8,7 @@ import time
 import pytest
 from django.db import OperationalError, connections
 
-from friren.persistence.deadline import DeadlineExceededError, bounded_wrapper
+from friren.persistence.deadline import DeadlineExceededError, WorkTooLongError, bounded_wrapper
 from friren.persistence.direct import Direct
 from friren.persistence.engine import Engine
 from tests import servers
@@ -104,7 +104,7 @@ def test_nothing_is_asked_once_the_deadline_has_passed(server) -> None:
     with alias_for(server, "late") as using:
         wrapper = _connected(using)
         seconds, cause = _timed(wrapper, "SELECT 1", deadline=-1.0)
-    assert isinstance(cause, DeadlineExceededError)
+    assert isinstance(cause, WorkTooLongError)
     assert seconds < NOISE
 
 
@@ -122,6 +122,21 @@ def test_work_of_several_statements_has_one_deadline(server, make_engine) -> Non
         began = time.monotonic()
         assert engine.store(work) is None
         assert time.monotonic() - began < DEADLINE + NOISE
+
+
+def test_long_work_is_not_taken_for_a_server_that_does_not_answer(server, make_engine) -> None:
+    with alias_for(server, "busy") as using:
+        engine = make_engine(using)
+
+        def work(alias):
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+                time.sleep(DEADLINE)
+                cursor.execute("SELECT 1")
+
+        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=5)
+        assert engine.store(work) is None
+        assert engine.circuit.closed
 
 
 def test_the_caller_never_connects(server, make_engine) -> None:
