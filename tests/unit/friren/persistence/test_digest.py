@@ -42,7 +42,8 @@ def test_is_fixed_for_ever() -> None:
     assert canonical(values) == (
         b'{"as_of_date":"2026-01-05","executed":true,"executed_at":1767614400000000,"facts_digest":"00ff",'
         b'"none":null,"order":"8e92423d-994e-52ac-aaed-ceed5a08ca16","price":"187.32",'
-        b'"question":"Z\xc3\xbcrich \xc3\x97","seed":7,"shap_values":{"adx":2,"rsi":0.1},"symbol":["AAPL",""],"z_score":1.5}'
+        b'"question":"Z\xc3\xbcrich \xc3\x97","seed":7,"shap_values":{"adx":2,"rsi":0.1},'
+        b'"symbol":["AAPL",""],"z_score":1.5}'
     )
     assert len(digest_of(values)) == DIGEST_SIZE
 
