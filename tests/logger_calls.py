@@ -36,6 +36,7 @@ class World:
         self.run_book = friren.open_account("run", environment="BACKTEST")
         self.order = self.trades.log_order(**ORDER).id
         self.trade = self.trades.log_trade(**TRADE).id
+        self.tracker.mark_to_market({"AAPL": 188}, NOON)
         self.signal = self.signals.log_signal(**SIGNAL).id
         self.run = self.runs.start_run(self.run_book, name="run", starts_at=NOON, ends_at=LATER)
         self.runs.update_run_status(self.run, "RUNNING")
