@@ -45,6 +45,7 @@ class World:
         self.run_book = friren.open_account("run", environment="BACKTEST")
         self.order = self.trades.log_order(**ORDER).id
         self.trade = self.trades.log_trade(**TRADE).id
+        self.tracker.mark_to_market({"AAPL": 188}, NOON)
         self.signal = self.signals.log_signal(**SIGNAL).id
         self.sentiment = self.sentiments.log_sentiment(**SENTIMENT).id
         self.models.track_predictions([{**PREDICTION, "prediction_id": PREDICTION_ID}])

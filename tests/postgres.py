@@ -8,6 +8,7 @@ another PostgreSQL. With pytest-xdist all workers share one server, and each has
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
@@ -16,24 +17,48 @@ from pathlib import Path
 import psycopg
 
 from friren import embedded
+from friren.embedded import process
 from friren.embedded.locking import exclusive
+from friren.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "friren_template"
 # Safe only because the data are thrown away.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+PREFIX = "friren-tests-"
 SCRATCH_VARIABLE = "FRIREN_TEST_SCRATCH"  # tells xdist's workers where the server of this run is
 
 
 def _scratch() -> Path:
     if inherited := os.environ.get(SCRATCH_VARIABLE):
         return Path(inherited)
-    # Not below pytest's own temporary directory: as root that is closed to the server's user.
-    folder = Path(tempfile.mkdtemp(prefix="friren-tests-"))
-    folder.chmod(0o755)
+    _sweep()
+    folder = new_folder()
     os.environ[SCRATCH_VARIABLE] = str(folder)
     atexit.register(_clean_up, folder, os.getpid())
     return folder
+
+
+def new_folder() -> Path:
+    """
+    A new folder that other users can pass.
+
+    Not below pytest's own temporary directory: as root that is closed to the server's user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder.chmod(0o755)
+    (folder / "owner").write_text(str(os.getpid()))
+    return folder
+
+
+def _sweep() -> None:
+    """Stop and remove what runs that were killed have left behind."""
+    for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner"):
+        with contextlib.suppress(OSError, ValueError, ConfigurationError):
+            if owner.stat().st_uid == os.geteuid() and not process.is_alive(int(owner.read_text())):
+                for home in (child for child in owner.parent.iterdir() if child.is_dir()):
+                    embedded.stop(embedded.locate(home, binaries=binaries()))
+                shutil.rmtree(owner.parent)
 
 
 def _clean_up(folder: Path, owner: int) -> None:

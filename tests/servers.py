@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import psycopg
 
 from friren import embedded
 from friren.embedded import process
-from tests.postgres import ROOT, binaries
+from tests.postgres import PREFIX, ROOT, binaries, new_folder
 
 # The environment of this test run is not that of the commands it tries.
 _OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY", "PYTHONDONTWRITEBYTECODE")
@@ -25,9 +24,7 @@ _OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRE
 
 def make_folder(name: str = "") -> Path:
     """A new folder that other users can pass, as root's pytest folders cannot be."""
-    outer = Path(tempfile.mkdtemp(prefix="friren-tests-"))
-    outer.chmod(0o755)
-    folder = outer / (name or "home")
+    folder = new_folder() / (name or "home")
     folder.mkdir()
     return folder
 
@@ -37,7 +34,7 @@ def remove_folder(folder: Path) -> None:
     embedded.stop(location)
     shutil.rmtree(location.root, ignore_errors=True)
     shutil.rmtree(location.socket_directory, ignore_errors=True)
-    outer = next(parent for parent in folder.parents if parent.name.startswith("friren-tests-"))
+    outer = next(parent for parent in folder.parents if parent.name.startswith(PREFIX))
     shutil.rmtree(outer, ignore_errors=True)
 
 

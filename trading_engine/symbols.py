@@ -32,7 +32,7 @@ def symbol_key(field: str, value: Any) -> list[str]:
         RejectedRecordError: it is none of these, or too long, or empty.
     """
     if isinstance(value, Symbol):
-        return [value.ticker, value.venue]
+        value = (value.ticker, value.venue)
     pair = value if isinstance(value, list | tuple) and len(value) == 2 else (value, "")
     ticker = checks.check_text(field, pair[0], length=TICKER_LENGTH_MAX, blank=False)
     return [ticker, checks.check_text(f"{field} (venue)", pair[1], length=VENUE_LENGTH_MAX)]
