@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 import time
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
@@ -21,11 +21,15 @@ from friren.persistence.journal import Address, Damage, Record
 from friren.persistence.letters import Letter, dead_letter, letter_of
 from friren.persistence.models import DeadLetter
 from friren.persistence.receipts import WriteOutcome
+from friren.persistence.retry import sqlstate_of
 from friren.persistence.waiting import ParentWaits
 
 __all__ = ["Drained", "Drainer", "Source"]
 
 log = logging.getLogger(__name__)
+
+# Serialization failure, deadlock, lock not available: others work on the same rows, and will have finished.
+CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
 
 
 class Source(Protocol):
@@ -128,13 +132,13 @@ class Drainer:
         """
         try:
             return self._drain_once()
-        except FencedError:
-            self._seq = None
-            return Drained(remaining=max(0, self._source.last_seq - self._at()))
-        except BaseException:
+        except BaseException as exc:
             # Whether a COMMIT that failed took place is known to the cursor alone.
             self._seq = None
-            raise
+            if not isinstance(exc, FencedError) and sqlstate_of(exc) not in CONTENTION:
+                raise
+        # Somebody else is at it: whatever is left is for the next time.
+        return Drained(remaining=max(0, self._source.last_seq - self._at()))
 
     def _drain_once(self) -> Drained:
         at = self._at()

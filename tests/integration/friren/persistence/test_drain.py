@@ -17,6 +17,7 @@ from friren.persistence.codec import encode
 from friren.persistence.drain import Drained, Drainer
 from friren.persistence.facts import Fact, make_fact
 from friren.persistence.journal import Address, Journal, journals_of
+from tests import postgres
 from trading_engine.models import Order, OrderStatusEvent, Symbol, Trade
 
 from .journals import assert_identity, counts_of, cursor_of, here, journal_of, letters, order, trade, write
@@ -263,6 +264,16 @@ def test_a_second_drainer_is_fenced_and_goes_on_from_where_the_first_stands(root
     assert second.drain_once() == Drained(stored=50)
     assert first.drain_all() == Drained()
     assert counts_of(journal) == (100, 0, 0)
+
+
+def test_a_drainer_that_cannot_have_the_cursor_in_time_comes_back(root, book) -> None:
+    journal = journal_of(root, [trade(book, 1)])
+    drainer = Drainer(journal)
+    cursors.read_cursor(journal.producer, label="", using="default")
+    with postgres.admin_connection(connections.settings["default"]["NAME"]) as other, other.transaction():
+        other.execute("SELECT FROM persistence_journalcursor FOR UPDATE")
+        assert drainer.drain_once() == Drained(remaining=1)
+    assert drainer.drain_once() == Drained(stored=1)
 
 
 def test_a_batch_whose_commit_is_unknown_is_neither_lost_nor_counted_twice(root, book, monkeypatch) -> None:
