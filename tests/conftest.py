@@ -69,6 +69,17 @@ def emptier(django_db_setup) -> Iterator[harness.Emptier]:
     found.close()
 
 
+def _begin_anew() -> None:
+    """Let the next test begin as another producer, without a backlog and with nothing to adopt."""
+    from django.conf import settings
+
+    from friren.persistence import engines
+
+    if any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing()):
+        engines.close_all()
+        shutil.rmtree(Path(settings.FRIREN_HOME) / "journal", ignore_errors=True)
+
+
 @pytest.fixture
 def database(emptier, django_db_blocker) -> Iterator[None]:
     """
@@ -76,23 +87,19 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
 
     Not wrapped in a transaction: loggers refuse to run inside one, and what they promise is a COMMIT.
     """
-    from django.conf import settings
     from django.db import connections
 
-    from friren.persistence import engines
     from friren.persistence.answers import forget_answers
     from friren.persistence.facts import forget_natural_keys
 
     with django_db_blocker.unblock():
+        _begin_anew()  # a test without a database may have left an engine that looks for one
         yield
         left_open = [c.alias for c in connections.all(initialized_only=True) if c.in_atomic_block]
         if left_open:
             connections.close_all()
             pytest.fail(f"the test left a transaction open on {left_open}")
-        if any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing()):
-            # The next test begins as another producer, without a backlog and with nothing to adopt.
-            engines.close_all()
-            shutil.rmtree(Path(settings.FRIREN_HOME) / "journal", ignore_errors=True)
+        _begin_anew()
         emptier.empty()
         forget_natural_keys()
         forget_answers()
