@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -23,7 +24,7 @@ from uuid import UUID
 import msgspec
 
 from friren.core.ids import new_id
-from friren.errors import FrirenError, RejectedRecordError
+from friren.errors import FrirenError, RejectedRecordError, shown
 from friren.persistence.facts import Fact, spec_named
 
 __all__ = [
@@ -37,6 +38,10 @@ __all__ = [
     "register_upcaster",
 ]
 
+# Deeper than anything a record may hold, and an end for a tree that holds itself.
+SAID_DEPTH_MAX: Final = 40
+# Wider than any column; Python refuses to write out integers of some thousand digits.
+SAID_INT_MAX: Final = 10**1000
 # The version of kinds whose fields have not changed since the first release.
 FIRST_VERSION: Final = 1
 
@@ -117,7 +122,7 @@ def encode(fact: Fact) -> bytes:
 
 def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> bytes:
     """Return the record that keeps what a caller said of a fill, and why it was refused. Takes any values."""
-    plain = json.loads(json.dumps(said, default=_text, skipkeys=True), parse_constant=str)  # JSON has no NaN
+    plain = {str(name): _said(value, SAID_DEPTH_MAX) for name, value in said.items()}
     why = [type(error).__name__, str(error)]
     version = _versions.get(kind, FIRST_VERSION)
     record = {"v": version, "kind": kind, "id": str(new_id()), "values": plain, "rejected": why}
@@ -126,8 +131,21 @@ def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordErr
     return _LONE_SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text).encode()
 
 
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, Decimal | UUID | dt.datetime | dt.date) else repr(value)
+def _said(value: Any, depth: int) -> Any:  # noqa: PLR0911 - one form each
+    """Return what a caller said in a form that JSON has; what has none is shown. Never raises, whatever it is."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if type(value) is int:
+        return value if -SAID_INT_MAX < value < SAID_INT_MAX else shown(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, Decimal | UUID | dt.datetime | dt.date):
+        return str(value)
+    if depth and isinstance(value, Mapping):
+        return {key if isinstance(key, str) else shown(key): _said(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_said(item, depth - 1) for item in value]
+    return shown(value)
 
 
 def decode(payload: bytes) -> Fact:
