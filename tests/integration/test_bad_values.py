@@ -132,7 +132,7 @@ def test_refuses_every_bad_value_of_every_parameter(world, call) -> None:
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=str)
 def test_refuses_every_bad_value_in_a_mapping_of_keywords(world, mapping) -> None:
     before = stored()
-    # A row that is missing may still be in the journal, where the refused fills of this batch are too: see test_bulk.py.
+    # A row that is missing may still be in the journal, where the refused fills of this batch are too: test_bulk.py.
     values = [
         (name, value)
         for name, kind in mapping.kinds.items()
