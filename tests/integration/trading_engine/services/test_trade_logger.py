@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 import friren
 from friren.errors import RejectedRecordError
@@ -258,13 +259,9 @@ def many(trades) -> TradeLogger:
     ids=str,
 )
 def test_history_reads_through_its_index(many, filters, index) -> None:
-    connection.force_debug_cursor = True
-    try:
+    with CaptureQueriesContext(connection) as asked:
         many.get_trade_history(**filters, limit=20)
-        (query,) = [one["sql"] for one in connection.queries if 'FROM "trading_engine_trade"' in one["sql"]]
-    finally:
-        connection.force_debug_cursor = False
-        connection.queries_log.clear()
+    (query,) = [one["sql"] for one in asked.captured_queries]
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (FORMAT TEXT) " + query.replace("%", "%%"))
         plan = "\n".join(line for (line,) in cursor.fetchall())
