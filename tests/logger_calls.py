@@ -105,6 +105,7 @@ def parameters_of(function: Callable[..., Any]) -> set[str]:
 ORDER: Final = {"symbol": "AAPL", "action": "buy", "quantity": 10, "timestamp": NOON}
 TRADE: Final = {**ORDER, "price": Decimal("187.32")}
 SIGNAL: Final = {"symbol": "AAPL", "signal_type": "BUY", "timestamp": NOON}
+RISK: Final = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500}
 BAR: Final = {"start": "time", "end": "time", "limit": "limit", "after": "page"}
 
 ORDER_KINDS: Final = {
@@ -240,8 +241,7 @@ CALLS: Final = [
     Call(BacktestRecorder, "flush", {"timeout": "!stat"}),
     Call(RiskLogger, "__init__", {"account": "account"}),
     Call(
-        RiskLogger, "log_risk_metrics", RISK_KINDS,
-        {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500},
+        RiskLogger, "log_risk_metrics", RISK_KINDS, RISK,
     ),
     Call(RiskLogger, "bulk_log", {"days": "records"}),
     Call(RiskLogger, "compute", {"at": "!time"}, {"at": NOON}),
@@ -292,7 +292,6 @@ CALLS: Final = [
     ),
 ]  # fmt: skip
 
-RISK: Final = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500}
 MAPPINGS: Final = [
     MappingOf("TradeLogger.bulk_log", "trade", TRADE_KINDS, TRADE, lambda world: world.trades.bulk_log),
     MappingOf("TradeLogger.correct_trade", "corrected", TRADE_KINDS, TRADE),
