@@ -123,6 +123,7 @@ PERFORMANCE: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": 
 PREDICTION: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": NOON}
 PREDICTION_ID: Final = uuid.UUID("0199a5a0-0000-7000-8000-000000000001")
 OUTCOME: Final = {"prediction": PREDICTION_ID, "actual": {"direction": "up"}}
+RISK: Final = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500}
 BAR: Final = {"start": "time", "end": "time", "limit": "limit", "after": "page"}
 
 ORDER_KINDS: Final = {
@@ -294,8 +295,7 @@ CALLS: Final = [
     Call(ModelTracker, "flush", {"timeout": "!stat"}),
     Call(RiskLogger, "__init__", {"account": "account"}),
     Call(
-        RiskLogger, "log_risk_metrics", RISK_KINDS,
-        {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500},
+        RiskLogger, "log_risk_metrics", RISK_KINDS, RISK,
     ),
     Call(RiskLogger, "bulk_log", {"days": "records"}),
     Call(RiskLogger, "compute", {"at": "!time"}, {"at": NOON}),
@@ -346,7 +346,6 @@ CALLS: Final = [
     ),
 ]  # fmt: skip
 
-RISK: Final = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500}
 MAPPINGS: Final = [
     MappingOf("TradeLogger.bulk_log", "trade", TRADE_KINDS, TRADE, lambda world: world.trades.bulk_log),
     MappingOf("TradeLogger.correct_trade", "corrected", TRADE_KINDS, TRADE),

@@ -11,10 +11,18 @@ from typing import Final
 
 import pgtrigger
 
-__all__ = ["PERIOD_CLOSED_SQLSTATE", "fact_triggers", "frozen_columns", "period_open"]
+__all__ = [
+    "OTHER_ACCOUNT_SQLSTATE",
+    "PERIOD_CLOSED_SQLSTATE",
+    "fact_triggers",
+    "frozen_columns",
+    "period_open",
+    "same_account",
+]
 
-# A SQLSTATE of our own (class FR is free), so that the refusal is told apart by code, never by its text.
+# SQLSTATEs of our own (class FR is free), so that a refusal is told apart by code, never by its text.
 PERIOD_CLOSED_SQLSTATE: Final = "FR001"
+OTHER_ACCOUNT_SQLSTATE: Final = "FR002"
 
 
 def frozen_columns(*columns: str) -> pgtrigger.Trigger:
@@ -69,4 +77,34 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
             RETURN NEW;
         """  # noqa: S608
         ),
+    )
+
+
+def same_account(reference: str, table: str) -> pgtrigger.Trigger:
+    """
+    Refuse a new fact that refers to a row of another account; a row of no account belongs to all.
+
+    Costs nothing where nothing is referred to. A row that is not stored is left to the foreign key.
+
+    Args:
+        reference: name of the foreign key.
+        table: that it refers to.
+    """
+    column = f"{reference}_id"
+    return pgtrigger.Trigger(
+        name=f"same_account_{reference}",
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Condition(f"NEW.{column} IS NOT NULL"),
+        declare=[("owner", "uuid")],
+        # The names put in are those of the models.
+        func=f"""
+            SELECT account_id INTO owner FROM {table} WHERE id = NEW.{column};
+            IF owner <> NEW.account_id THEN
+                RAISE EXCEPTION 'belongs to another account'
+                    USING ERRCODE = '{OTHER_ACCOUNT_SQLSTATE}', COLUMN = '{column}';
+            END IF;
+            RETURN NEW;
+        """,  # noqa: S608
     )

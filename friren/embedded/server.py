@@ -157,7 +157,7 @@ def _start_locked(
 
 
 def _left_by_a_dead_server(reason: str) -> bool:
-    return "already exists" in reason or "still in use" in reason
+    return any(words in reason for words in ("already exists", "still in use", "is empty"))
 
 
 def _log_size(log: Path) -> int:

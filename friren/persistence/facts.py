@@ -194,6 +194,10 @@ class FactSpec:
         left_out = self.undigested
         return digest_of({name: value for name, value in values.items() if name not in left_out})
 
+    def field_of(self, column: str) -> str:
+        """Return the name of the field of a column, the column itself when it is none of the caller's."""
+        return next((field.name for field in self.fields.values() if field.column == column), column)
+
 
 def make_fact(model: type[models.Model], *, id: UUID | None = None, **values: Any) -> Fact:  # noqa: A002 - the column's name
     """

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from django.db import DatabaseError, connections, transaction
 from psycopg.types.json import Jsonb
 
-from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
+from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence.facts import Fact, FactSpec, FieldSpec, spec_named
 from friren.persistence.prepared import fetch_prepared
@@ -188,10 +188,12 @@ def _raise_refusal(spec: FactSpec, fact: Fact, exc: DatabaseError) -> NoReturn:
     if sqlstate == PERIOD_CLOSED_SQLSTATE:
         column = getattr(diag, "column_name", None) or ""
         raise PeriodClosedError(column, fact.values.get(column), getattr(diag, "message_primary", "")) from exc
+    if sqlstate == OTHER_ACCOUNT_SQLSTATE:
+        field = spec.field_of(getattr(diag, "column_name", None) or "")
+        raise RejectedRecordError(field, fact.values.get(field), "belongs to another account") from exc
     # The last column is what tells one row from another: the keys of several columns begin with the account.
     named = re.search(r"Key \((?:.*, )?(\w+)\)=", getattr(diag, "message_detail", None) or "")
-    column = named.group(1) if named else ""
-    field = next((f.name for f in spec.fields.values() if f.column == column), column)
+    field = spec.field_of(named.group(1) if named else "")
     if sqlstate == FOREIGN_KEY_VIOLATION:
         raise MissingRowError(field, fact.values.get(field), "refers to a row that is not stored") from exc
     if sqlstate == UNIQUE_VIOLATION:

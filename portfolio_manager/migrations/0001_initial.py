@@ -283,6 +283,10 @@ class Migration(migrations.Migration):
             model_name='cashmovement',
             trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.occurred_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_cashmovement WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'occurred_at';\n            END IF;\n            RETURN NEW;\n        ", hash='7cfe8186e90f0032d56d2f01a1b1eefea6d26bad', operation='INSERT', pgid='pgtrigger_period_open_e15da', table='portfolio_manager_cashmovement', when='BEFORE')),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='cashmovement',
+            trigger=pgtrigger.compiler.Trigger(name='same_account_corrects', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.corrects_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM portfolio_manager_cashmovement WHERE id = NEW.corrects_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'corrects_id';\n            END IF;\n            RETURN NEW;\n        ", hash='28cbfbb97b9439c5e64f8a1013da8dbfea6dd88b', operation='INSERT', pgid='pgtrigger_same_account_corrects_c0544', table='portfolio_manager_cashmovement', when='BEFORE')),
+        ),
         migrations.AddIndex(
             model_name='corporateaction',
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='corporateaction_seq_brin', pages_per_range=16),

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from friren.core.fields import ChoiceField, MoneyField, PriceField, QuantityField
 from friren.core.models import FactModel
-from friren.core.triggers import fact_triggers, period_open
+from friren.core.triggers import fact_triggers, period_open, same_account
 from portfolio_manager.models.choices import ActionKind, CashKind
 from trading_engine.models.choices import Outcome
 from trading_engine.models.relations import fact_key, soft_key
@@ -80,7 +80,11 @@ class CashMovement(FactModel):
             models.Index(fields=["account", "recorded_seq"], name="cash_by_seq"),
             models.Index(fields=["account", "-occurred_at", "-id"], name="cash_by_account"),
         ]
-        triggers: ClassVar = [*fact_triggers(), period_open("occurred_at")]
+        triggers: ClassVar = [
+            *fact_triggers(),
+            period_open("occurred_at"),
+            same_account("corrects", "portfolio_manager_cashmovement"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount.normalize():f} {self.currency}"

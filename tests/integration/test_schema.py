@@ -27,7 +27,7 @@ OTHER = {
     "double precision": "coalesce({column}, 0) + 1",
     "boolean": "NOT coalesce({column}, false)",
     "text": "coalesce({column}, '') || 'x'",
-    "character varying": "left(coalesce({column}, '') || 'x', 10)",
+    "character varying": "left(md5(coalesce({column}, '')), 4)",
     "uuid": "gen_random_uuid()",
     "timestamp with time zone": "coalesce({column}, now()) + interval '1 second'",
     "date": "coalesce({column}, current_date) + 1",

@@ -627,6 +627,10 @@ class Migration(migrations.Migration):
             model_name='order',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='96ebe9ba80251784d628e98d6159f353a0b070ad', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_b2f9a', table='trading_engine_order', when='BEFORE')),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='order',
+            trigger=pgtrigger.compiler.Trigger(name='same_account_signal', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.signal_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM trading_engine_signal WHERE id = NEW.signal_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'signal_id';\n            END IF;\n            RETURN NEW;\n        ", hash='7d6a09991d21dcb43811b0507bced3d06cc894a8', operation='INSERT', pgid='pgtrigger_same_account_signal_f130c', table='trading_engine_order', when='BEFORE')),
+        ),
         migrations.AddIndex(
             model_name='marketregime',
             index=models.Index(fields=['started_at', 'ended_at'], name='marketregime_interval'),
@@ -719,6 +723,14 @@ class Migration(migrations.Migration):
             model_name='trade',
             trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.executed_at < closed AND NOT EXISTS (SELECT FROM trading_engine_trade WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'executed_at';\n            END IF;\n            RETURN NEW;\n        ", hash='8e7b5b9e7c74453a5c4817d8c0a58159ba9e1f61', operation='INSERT', pgid='pgtrigger_period_open_2d5e1', table='trading_engine_trade', when='BEFORE')),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='trade',
+            trigger=pgtrigger.compiler.Trigger(name='same_account_order', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.order_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM trading_engine_order WHERE id = NEW.order_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'order_id';\n            END IF;\n            RETURN NEW;\n        ", hash='03d1721be3c7d2c47f3a9ae6e5e92f3641f92567', operation='INSERT', pgid='pgtrigger_same_account_order_839a9', table='trading_engine_trade', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='trade',
+            trigger=pgtrigger.compiler.Trigger(name='same_account_corrects', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.corrects_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM trading_engine_trade WHERE id = NEW.corrects_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'corrects_id';\n            END IF;\n            RETURN NEW;\n        ", hash='d359ad612ec1813c7fc4bad568af1a76de3a0bae', operation='INSERT', pgid='pgtrigger_same_account_corrects_02c05', table='trading_engine_trade', when='BEFORE')),
+        ),
         migrations.AddIndex(
             model_name='signal',
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='signal_seq_brin', pages_per_range=16),
@@ -782,6 +794,10 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='signal',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='aa6a81220a637049525c3261ebe5f12a89e9d19f', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_518da', table='trading_engine_signal', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='signal',
+            trigger=pgtrigger.compiler.Trigger(name='same_account_regime', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.regime_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM trading_engine_marketregime WHERE id = NEW.regime_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'regime_id';\n            END IF;\n            RETURN NEW;\n        ", hash='52b2d2100ae0294423cead69ae674f41c058bb4d', operation='INSERT', pgid='pgtrigger_same_account_regime_8941a', table='trading_engine_signal', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='tradestatusevent',

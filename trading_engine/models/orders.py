@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from friren.core.fields import ChoiceField, LeverageField, PriceField, QuantityField
 from friren.core.models import FactModel
-from friren.core.triggers import fact_triggers
+from friren.core.triggers import fact_triggers, same_account
 from trading_engine.models.choices import OrderStatus, OrderType, TimeInForce, TradeAction
 from trading_engine.models.relations import fact_key, soft_key
 
@@ -82,7 +82,10 @@ class Order(FactModel):
             models.Index(fields=["signal"], name="order_by_signal", condition=Q(signal__isnull=False)),
             models.Index(fields=["account", "status"], name="order_open", condition=Q(status__in=OPEN_ORDER_STATUSES)),
         ]
-        triggers: ClassVar = fact_triggers(lifecycle=ORDER_LIFECYCLE)
+        triggers: ClassVar = [
+            *fact_triggers(lifecycle=ORDER_LIFECYCLE),
+            same_account("signal", "trading_engine_signal"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.type} order ({self.status})"

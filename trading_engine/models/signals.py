@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from friren.core.fields import ChoiceField, MoneyField, PriceField, RatioField, StatField
 from friren.core.models import FactModel
-from friren.core.triggers import fact_triggers
+from friren.core.triggers import fact_triggers, same_account
 from trading_engine.models.choices import SignalKind, SignalType
 from trading_engine.models.relations import fact_key, soft_key
 
@@ -95,7 +95,10 @@ class Signal(FactModel):
             models.Index(fields=["regime"], name="signal_by_regime"),
             models.Index(fields=["batch_id"], name="signal_by_batch"),
         ]
-        triggers: ClassVar = fact_triggers(lifecycle=("processed", "processed_at", "executed", "executed_at", "trade"))
+        triggers: ClassVar = [
+            *fact_triggers(lifecycle=("processed", "processed_at", "executed", "executed_at", "trade")),
+            same_account("regime", "trading_engine_marketregime"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.signal_type} by {self.strategy_name or 'unnamed'} at {self.timestamp:%Y-%m-%d %H:%M}"

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from friren.core.fields import ChoiceField, LeverageField, MoneyField, PriceField, QuantityField, RatioField, ScoreField
 from friren.core.models import FactModel
-from friren.core.triggers import fact_triggers, period_open
+from friren.core.triggers import fact_triggers, period_open, same_account
 from trading_engine.models.choices import (
     ExitReason,
     InstrumentType,
@@ -133,7 +133,12 @@ class Trade(FactModel):
             models.Index(fields=["round_trip"], name="trade_by_round_trip", condition=Q(round_trip__isnull=False)),
             models.Index(fields=["status"], name="trade_not_filled", condition=~Q(status=TradeStatus.FILLED)),
         ]
-        triggers: ClassVar = [*fact_triggers(lifecycle=TRADE_LIFECYCLE), period_open("executed_at")]
+        triggers: ClassVar = [
+            *fact_triggers(lifecycle=TRADE_LIFECYCLE),
+            period_open("executed_at"),
+            same_account("order", "trading_engine_order"),
+            same_account("corrects", "trading_engine_trade"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.quantity.normalize():f} at {self.price.normalize():f}"
