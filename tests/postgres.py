@@ -100,6 +100,8 @@ def _configure_environment() -> None:
         "DJANGO_SETTINGS_MODULE": "friren.settings",
         "FRIREN_ENV_FILE": os.devnull,
         "FRIREN_HOME": str(_scratch() / f"home-{worker}"),
+        # On a machine that is busy with tests a commit may take longer than a trader would wait.
+        "FRIREN_WRITE_DEADLINE": "5",
         "SECRET_KEY": "only for tests",
     }
 

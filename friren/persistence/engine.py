@@ -33,6 +33,7 @@ from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.relief import relieve
 from friren.persistence.settings import (
     ADOPT_IDLE_SECONDS,
+    BACKLOG_SHARE,
     CALL_DEADLINE_SECONDS,
     CLOSE_SECONDS,
     PATIENT_DEADLINE_SECONDS,
@@ -105,6 +106,17 @@ class Engine:
         if self._journal is not None and self._drainer is not None:
             waiting += self._journal.last_seq - self._drainer.position
         return waiting
+
+    @property
+    def deadline(self) -> float:
+        """How many seconds a logger call may take."""
+        return self._writes.deadline
+
+    def caught_up(self) -> bool:
+        """Return whether the journal is drained, given a part of a call's time while the database answers."""
+        if not self.backlog:
+            return True
+        return self.circuit.closed and self.flush(self.deadline * BACKLOG_SHARE)
 
     def accept(self, fact: Fact, *, sync: bool) -> Receipt:
         """

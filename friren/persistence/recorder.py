@@ -8,6 +8,7 @@ it within the deadline it goes to the journal, as every record does in journal m
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -147,23 +148,29 @@ class Recorder:
     ) -> list[Receipt] | None:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
+        until = time.monotonic() + engine.deadline
         policies = [policy_of(fact.kind) for fact in facts]
-        if any(policy.ordered for policy in policies) and engine.backlog:
+        if any(policy.ordered for policy in policies) and not engine.caught_up():
             return None
-        try:
-            return engine.work(write) if patient else engine.store(write)
-        except RejectedRecordError as exc:
-            if isinstance(exc, handlers.MissingRowError) and engine.backlog:
-                return None  # what it refers to may still be in the journal
-            for fact, policy in zip(facts, policies, strict=True):
-                self._keep_refused(fact, policy, exc)
-            raise
+        for last in (False, True):
+            try:
+                return engine.work(write) if patient else engine.store(write, deadline=until - time.monotonic())
+            except RejectedRecordError as exc:
+                error = exc
+            # What it refers to may still have been in the journal.
+            if last or not isinstance(error, handlers.MissingRowError) or not engine.backlog:
+                break
+            if not engine.caught_up():
+                return None
+        for fact, policy in zip(facts, policies, strict=True):
+            self._keep_refused(fact, policy, error)
+        raise _final(error)
 
     def _record_batch(self, facts: Sequence[Fact]) -> list[handlers.Verdict]:
         self._refuse()
         engine = engine_for(self.using)
         policies = [policy_of(fact.kind) for fact in facts]
-        if not self._direct or (engine.backlog and any(policy.ordered for policy in policies)):
+        if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
             return [self._accept(fact).outcome for fact in facts]
         try:
             verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
@@ -189,6 +196,7 @@ class Recorder:
             if isinstance(verdict, handlers.MissingRowError) and backlog:
                 return self._accept(fact).outcome  # what it refers to may still be in the journal
             self._keep_refused(fact, policy, verdict)
+            return _final(verdict)
         return verdict
 
     def _keep_refused(self, fact: Fact, policy: KindPolicy, error: RejectedRecordError) -> None:
@@ -198,3 +206,12 @@ class Recorder:
     def _accept(self, fact: Fact) -> Receipt:
         sync = policy_of(fact.kind).synced if self._sync is None else self._sync
         return engine_for(self.using).accept(fact, sync=sync)
+
+
+def _final(error: RejectedRecordError) -> RejectedRecordError:
+    """Return the refusal as callers know it: once nothing is waited for, a missing row is wrong data like any other."""
+    if not isinstance(error, handlers.MissingRowError):
+        return error
+    final = RejectedRecordError(error.field, error.value, error.rule)
+    final.__cause__ = error
+    return final

@@ -10,6 +10,7 @@ from friren.environment import Environment
 __all__ = [
     "ADOPT_IDLE_SECONDS",
     "ASYNC_WORKERS",
+    "BACKLOG_SHARE",
     "BUFFER_BYTES_MAX",
     "BUFFER_RECORDS_MAX",
     "BUFFER_STOP_SHARE",
@@ -85,6 +86,9 @@ LOCK_WAIT_SHARE: Final = 0.5
 STATEMENT_SHARE: Final = 0.8
 # Share of the deadline that the database may use: the rest is for the journal, whose fsync takes milliseconds.
 DATABASE_SHARE: Final = 0.9
+# Share of the deadline that a record with an order of its own waits for what this process has in the journal: a
+# drain takes a few hundredths of a second, and then the caller hears at once whether the record is right.
+BACKLOG_SHARE: Final = 0.4
 # Deadlocks and serialization failures pass at the second attempt; what fails four times is not passing.
 RETRIES_MAX: Final = 3
 # Long enough for the other transaction to end, short against the deadline.

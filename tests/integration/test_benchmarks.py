@@ -24,7 +24,8 @@ def test_every_benchmark_runs_and_tells_its_figures(tmp_path) -> None:
         told = f"needs {', '.join(missing)}: python3 -m uv sync --group bench"
         (pytest.fail if os.environ.get("FRIREN_TEST_ALL") else pytest.skip)(told)
     # A server of its own: durable, and none of this run's.
-    environment = {name: value for name, value in os.environ.items() if name != SCRATCH_VARIABLE}
+    ours = {SCRATCH_VARIABLE, "PYTEST_XDIST_WORKER"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
 
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--smoke", "--out", str(tmp_path)],

@@ -116,7 +116,7 @@ def is_followed(field: object) -> bool:
 
 def _own_value(row: models.Model, *, field: models.Field[Any, Any], whole: bool) -> Any:
     value = field.value_from_object(row)
-    if whole and is_empty(value):
+    if whole and is_empty(value) and not isinstance(field, models.BooleanField):  # that one has an icon for None
         return NO_VALUE  # pages, unlike lists, would write None
     if field.flatchoices and not is_empty(value):
         label = dict(field.flatchoices).get(value, value)

@@ -108,4 +108,4 @@ def test_a_refused_fill_is_kept_whatever_its_values_were() -> None:
     assert (kept.kind, kept.error_class) == ("trade", "RejectedRecordError")
     assert "must be finite" in kept.error
     assert kept.said["quantity"] == "NaN"
-    assert kept.said["price"] == "NaN"
+    assert kept.said["price"] == "nan"
