@@ -55,7 +55,7 @@ def move_trade(fact: Fact, *, using: str) -> Receipt:
         return Receipt(fact.id, WriteOutcome.DUPLICATE)
     check_move(TRADE_MOVES, held=trade.status, wanted=fact.values["to_status"])
     if fact.values["to_status"] == TradeStatus.BUSTED:
-        # FOR KEY SHARE waits for a closing of the books that is under way (it takes the row FOR UPDATE).
+        # Waits for a closing of the books that is under way.
         closed = _closed_until(trade.account_id, using)
         if closed is not None and trade.executed_at < closed:
             raise PeriodClosedError("trade", trade.id, f"the books are closed before {closed.isoformat()}")
@@ -64,7 +64,7 @@ def move_trade(fact: Fact, *, using: str) -> Receipt:
 
 def _closed_until(account_id: Any, using: str) -> Any:
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT closed_until FROM core_account WHERE id = %s FOR KEY SHARE", [account_id])
+        cursor.execute("SELECT friren_closed_until(%s)", [account_id])
         return cursor.fetchone()[0]
 
 
