@@ -83,7 +83,7 @@ def trade_move(trade: Any, fact: Fact, *, using: str) -> dict[str, Any]:
         return {}
     check_move(TRADE_MOVES, held=trade.status, wanted=fact.values["to_status"])
     if fact.values["to_status"] == TradeStatus.BUSTED:
-        # FOR KEY SHARE waits for a closing of the books that is under way (it takes the row FOR UPDATE).
+        # Waits for a closing of the books that is under way.
         closed = _closed_until(trade.account_id, using)
         if closed is not None and trade.executed_at < closed:
             raise PeriodClosedError("trade", trade.id, f"the books are closed before {closed.isoformat()}")
@@ -92,7 +92,7 @@ def trade_move(trade: Any, fact: Fact, *, using: str) -> dict[str, Any]:
 
 def _closed_until(account_id: Any, using: str) -> Any:
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT closed_until FROM core_account WHERE id = %s FOR KEY SHARE", [account_id])
+        cursor.execute("SELECT friren_closed_until(%s)", [account_id])
         return cursor.fetchone()[0]
 
 

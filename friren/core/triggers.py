@@ -56,8 +56,9 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
     """
     Refuse a new fact dated before the account's books were closed.
 
-    FOR KEY SHARE makes the check and the closing (which takes the row FOR UPDATE) wait for one
-    another, and reads the row's newest version after the wait: no fact can slip in behind the close.
+    `friren_closed_until` takes a share of the account's period lock before it looks, and the closing takes
+    the whole of it: they wait for one another, and no fact can slip in behind the close. An advisory lock
+    and not the account's row: row locks know no queue, and a closing would starve among busy writers.
     A row that is stored already passes: its insert is a replay, and ON CONFLICT has the last word.
     """
     return pgtrigger.Trigger(
@@ -69,7 +70,7 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
         # The names put in are a column's and, by pgtrigger, the table's; both from the model.
         func=pgtrigger.Func(  # type: ignore[no-untyped-call]  # pgtrigger carries no types
             f"""
-            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;
+            closed := friren_closed_until(NEW.account_id);
             IF NEW.{time_column} < closed AND NOT EXISTS (SELECT FROM {{meta.db_table}} WHERE id = NEW.id) THEN
                 RAISE EXCEPTION 'the books are closed before %', closed
                     USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';

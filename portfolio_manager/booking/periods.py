@@ -44,8 +44,8 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
     with one_commit(using):
         seen_seq = last_seq(using)
         execute(using, "SET LOCAL statement_timeout = 0", ())
-        # Facts hold a key-share lock of this row until they commit: those under way end first, new ones wait.
-        query(using, "SELECT id FROM {Account} WHERE id = %s FOR UPDATE", (account,))
+        # Facts share this lock until they commit: those under way end first, new ones queue behind.
+        query(using, "SELECT friren_lock_period(%s)", (account,))
         books, _ = book(account, seen_seq=seen_seq, using=using)
         if books.stuck:
             raise RejectedRecordError(

@@ -281,7 +281,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.occurred_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_cashmovement WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'occurred_at';\n            END IF;\n            RETURN NEW;\n        ", hash='7cfe8186e90f0032d56d2f01a1b1eefea6d26bad', operation='INSERT', pgid='pgtrigger_period_open_e15da', table='portfolio_manager_cashmovement', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            IF NEW.occurred_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_cashmovement WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'occurred_at';\n            END IF;\n            RETURN NEW;\n        ", hash='e6e1a8af694276a4f64cd59629f57af7a131c433', operation='INSERT', pgid='pgtrigger_period_open_e15da', table='portfolio_manager_cashmovement', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='cashmovement',
@@ -317,7 +317,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='corporateaction',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.effective_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_corporateaction WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'effective_at';\n            END IF;\n            RETURN NEW;\n        ", hash='ba20850c1858960cf992619f32d52b4a0b3a366d', operation='INSERT', pgid='pgtrigger_period_open_4673c', table='portfolio_manager_corporateaction', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            IF NEW.effective_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_corporateaction WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'effective_at';\n            END IF;\n            RETURN NEW;\n        ", hash='a3dcfd928e9f713129af7fab2916616b06057393', operation='INSERT', pgid='pgtrigger_period_open_4673c', table='portfolio_manager_corporateaction', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='marketresolution',
@@ -357,7 +357,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='marketresolution',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.resolved_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_marketresolution WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'resolved_at';\n            END IF;\n            RETURN NEW;\n        ", hash='56ba84d89b86127c626eafcf092aef73579d7ad4', operation='INSERT', pgid='pgtrigger_period_open_d3389', table='portfolio_manager_marketresolution', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            IF NEW.resolved_at < closed AND NOT EXISTS (SELECT FROM portfolio_manager_marketresolution WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'resolved_at';\n            END IF;\n            RETURN NEW;\n        ", hash='e7160502d2620c0cfa23fd9f0262b5139f4a0559', operation='INSERT', pgid='pgtrigger_period_open_d3389', table='portfolio_manager_marketresolution', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='periodcheckpoint',

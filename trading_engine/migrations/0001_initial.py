@@ -721,7 +721,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trade',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            SELECT closed_until INTO closed FROM core_account WHERE id = NEW.account_id FOR KEY SHARE;\n            IF NEW.executed_at < closed AND NOT EXISTS (SELECT FROM trading_engine_trade WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'executed_at';\n            END IF;\n            RETURN NEW;\n        ", hash='8e7b5b9e7c74453a5c4817d8c0a58159ba9e1f61', operation='INSERT', pgid='pgtrigger_period_open_2d5e1', table='trading_engine_trade', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            IF NEW.executed_at < closed AND NOT EXISTS (SELECT FROM trading_engine_trade WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'executed_at';\n            END IF;\n            RETURN NEW;\n        ", hash='e32d255805b58e601e9dc00f572b1bdc71a2ca67', operation='INSERT', pgid='pgtrigger_period_open_2d5e1', table='trading_engine_trade', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trade',

@@ -32,6 +32,23 @@ $$;
 """
 DROP_SEQUENCE = "DROP FUNCTION friren_next_seq(); DROP SEQUENCE friren_recorded_seq;"
 
+# Whoever adds a fact that books are made of shares the period lock of its account until its transaction ends;
+# whoever closes a period has it alone. Read after the lock: each statement here has a snapshot of its own.
+PERIOD_LOCK = """
+CREATE FUNCTION friren_closed_until(account uuid) RETURNS timestamptz LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('friren period ' || account::text, 0));
+    RETURN (SELECT closed_until FROM core_account WHERE id = account);
+END
+$$;
+CREATE FUNCTION friren_lock_period(account uuid) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('friren period ' || account::text, 0));
+END
+$$;
+"""
+DROP_PERIOD_LOCK = "DROP FUNCTION friren_closed_until(uuid); DROP FUNCTION friren_lock_period(uuid);"
+
 # A writer may not create tables; this function does it for it, and only for partitions of a month.
 CREATE_MONTH = """
 CREATE FUNCTION friren_create_month(parent text, month date) RETURNS boolean
@@ -102,6 +119,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(migrations.RunSQL.noop, DROP_TRIGGER_FUNCTIONS),
         migrations.RunSQL(CREATE_SEQUENCE, DROP_SEQUENCE),
+        migrations.RunSQL(PERIOD_LOCK, DROP_PERIOD_LOCK),
         migrations.RunSQL(CREATE_MONTH, DROP_MONTH),
         migrations.CreateModel(
             name='SystemMetadata',

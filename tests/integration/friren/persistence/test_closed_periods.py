@@ -142,4 +142,4 @@ def test_a_fact_and_a_close_wait_for_one_another(book, trades, first) -> None:
 
 def lock(book) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM core_account WHERE id = %s FOR UPDATE", [book.id])
+        cursor.execute("SELECT friren_lock_period(%s)", [book.id])
