@@ -76,7 +76,7 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
                     USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';
             END IF;
             RETURN NEW;
-        """  # noqa: S608
+        """
         ),
     )
 
