@@ -77,7 +77,13 @@ class Visitor:
         page.set_default_timeout(PAGE_WITHIN_MS)
         page.on("console", lambda message: message.type in {"error", "warning"} and self._complain(message.text))
         page.on("pageerror", lambda error: self._complain(str(error)))
-        page.on("requestfailed", lambda request: self._complain(f"{request.url} failed: {request.failure}"))
+        # A page that is left before its last script has come aborts the request: that is the visitor's doing.
+        page.on(
+            "requestfailed",
+            lambda request: (
+                request.failure != "net::ERR_ABORTED" and self._complain(f"{request.url} failed: {request.failure}")
+            ),
+        )
         page.on(
             "response", lambda response: response.status >= 400 and self._complain(f"{response.status} {response.url}")
         )

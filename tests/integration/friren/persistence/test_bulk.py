@@ -12,7 +12,6 @@ import friren
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
 from friren.persistence import bulk
 from friren.persistence.engines import engine_for
-from friren.persistence.handlers import MissingRowError
 from friren.persistence.models import DeadLetter
 from portfolio_manager.data_logger import PortfolioTracker
 from trading_engine.models import Signal, Trade
@@ -110,7 +109,7 @@ def test_refusals_of_the_database_name_what_the_caller_said(book):
     assert receipt.stored == 2
     assert [(index, type(error), error.field) for index, error in receipt.rejected] == [
         (1, PeriodClosedError, "timestamp"),
-        (2, MissingRowError, "order"),
+        (2, RejectedRecordError, "order"),
     ]
 
 
