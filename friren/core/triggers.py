@@ -71,9 +71,12 @@ def period_open(time_column: str) -> pgtrigger.Trigger:
         func=pgtrigger.Func(  # type: ignore[no-untyped-call]  # pgtrigger carries no types
             f"""
             closed := friren_closed_until(NEW.account_id);
-            IF NEW.{time_column} < closed AND NOT EXISTS (SELECT FROM {{meta.db_table}} WHERE id = NEW.id) THEN
-                RAISE EXCEPTION 'the books are closed before %', closed
-                    USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';
+            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.
+            IF NEW.{time_column} < closed THEN
+                IF NOT EXISTS (SELECT FROM {{meta.db_table}} WHERE id = NEW.id) THEN
+                    RAISE EXCEPTION 'the books are closed before %', closed
+                        USING ERRCODE = '{PERIOD_CLOSED_SQLSTATE}', COLUMN = '{time_column}';
+                END IF;
             END IF;
             RETURN NEW;
         """

@@ -721,7 +721,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trade',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            IF NEW.executed_at < closed AND NOT EXISTS (SELECT FROM trading_engine_trade WHERE id = NEW.id) THEN\n                RAISE EXCEPTION 'the books are closed before %', closed\n                    USING ERRCODE = 'FR001', COLUMN = 'executed_at';\n            END IF;\n            RETURN NEW;\n        ", hash='e32d255805b58e601e9dc00f572b1bdc71a2ca67', operation='INSERT', pgid='pgtrigger_period_open_2d5e1', table='trading_engine_trade', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.executed_at < closed THEN\n                IF NOT EXISTS (SELECT FROM trading_engine_trade WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'executed_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='98b20605f306d01f306cecd09791d319563ee320', operation='INSERT', pgid='pgtrigger_period_open_2d5e1', table='trading_engine_trade', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trade',
