@@ -7,6 +7,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def history(sizes: Sizes) -> Section:
                 lambda symbol: connection.execute(raw, [book.handle.id, book.symbols[symbol]]).fetchall()
             ),
             "Friren get_trade_history": each(
-                lambda symbol: _full(lambda: logger.get_trade_history(symbol, limit=PAGE))
+                lambda symbol: _full(partial(logger.get_trade_history, symbol, limit=PAGE))
             ),
             "Django values()": each(lambda symbol: list(ordered(symbol).values())),
             "Django models": each(lambda symbol: list(ordered(symbol))),
@@ -94,9 +95,9 @@ def pages(sizes: Sizes) -> Section:
     return compare(
         section,
         {
-            section.reference: each(lambda _n: _full(lambda: logger.get_trade_history(limit=PAGE))),
+            section.reference: each(lambda _n: _full(partial(logger.get_trade_history, limit=PAGE))),
             "Friren, behind 90 % of the rows": each(
-                lambda _n: _full(lambda: logger.get_trade_history(limit=PAGE, after=deep))
+                lambda _n: _full(partial(logger.get_trade_history, limit=PAGE, after=deep))
             ),
             "Django values(), behind 90 %, by OFFSET": each(lambda _n: list(newest.values()[offset : offset + PAGE])),
         },
@@ -138,7 +139,7 @@ def files(sizes: Sizes) -> Section:
             {
                 section.reference: each(_from_file(path)),
                 "Friren get_trade_history": each(
-                    lambda symbol: _full(lambda: logger.get_trade_history(symbol, limit=PAGE))
+                    lambda symbol: _full(partial(logger.get_trade_history, symbol, limit=PAGE))
                 ),
             },
             rounds=sizes.rounds,
