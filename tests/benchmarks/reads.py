@@ -29,7 +29,7 @@ def fill(book: Book, rows: int) -> None:
     varied = {
         "id": "gen_random_uuid()",
         "digest": "uuid_send(gen_random_uuid())",
-        "symbol_id": f"symbols.ids[1 + (random() * {len(TICKERS) - 1})::int]",
+        "symbol_id": f"symbols.ids[1 + n % {len(TICKERS)}]",
         "executed_at": f"'{BEGIN.isoformat()}'::timestamptz + n * interval '10 seconds'",
         "price": "100 + (random() * 1000)::numeric(10, 2)",
         "strategy_used": "'strategy_' || n % 20",

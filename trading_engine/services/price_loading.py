@@ -233,7 +233,8 @@ def _sql() -> _Statements:
         copy=f"COPY price_load (position, {names}) FROM STDIN",
         # In the order of the key, so that two loads of the same bars wait for one another and never in a circle.
         insert=f"INSERT INTO {table} ({names}) SELECT {names} FROM price_load ORDER BY {key}, position "  # noqa: S608 - names of the model
-        f"ON CONFLICT ({key}) DO NOTHING",
+        # Of either key: the id is made of the natural one, and a rival may be met at the primary key first.
+        "ON CONFLICT DO NOTHING",
         conflicts=f"SELECT load.position, stored.id FROM price_load AS load JOIN {table} AS stored ON {same} "  # noqa: S608 - names of the model
         f"WHERE {near} AND stored.digest <> load.digest ORDER BY load.position",
         replace=f"UPDATE {table} AS stored SET {changed} FROM price_load AS load "  # noqa: S608 - names of the model
