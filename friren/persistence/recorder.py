@@ -152,13 +152,15 @@ class Recorder:
         policies = [policy_of(fact.kind) for fact in facts]
         if any(policy.ordered for policy in policies) and not engine.caught_up():
             return None
+        # Asked before the attempt: what is missing then may be stored by the time that the refusal is here.
+        behind = engine.backlog > 0
         for last in (False, True):
             try:
                 return engine.work(write) if patient else engine.store(write, deadline=until - time.monotonic())
             except RejectedRecordError as exc:
                 error = exc
             # What it refers to may still have been in the journal.
-            if last or not isinstance(error, handlers.MissingRowError) or not engine.backlog:
+            if last or not isinstance(error, handlers.MissingRowError) or not behind:
                 break
             if not engine.caught_up():
                 return None
@@ -172,6 +174,8 @@ class Recorder:
         policies = [policy_of(fact.kind) for fact in facts]
         if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
             return [self._accept(fact).outcome for fact in facts]
+        # Asked once, and before the attempt: what is missing then goes through the journal too, and no fact waits.
+        backlog = engine.backlog > 0
         try:
             verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
         except RejectedRecordError:
@@ -179,8 +183,6 @@ class Recorder:
             return [self._verdict(fact) for fact in facts]
         if verdicts is None:
             return [self._accept(fact).outcome for fact in facts]
-        # Asked once: what is refused here goes through the journal too, and no fact waits for that.
-        backlog = engine.backlog > 0
         judged = zip(facts, policies, verdicts, strict=True)
         return [self._settled(fact, policy, verdict, backlog=backlog) for fact, policy, verdict in judged]
 

@@ -10,7 +10,7 @@ import time
 from decimal import Decimal
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from friren import accounts
 from friren.errors import ConfigurationError, RejectedRecordError
@@ -18,6 +18,7 @@ from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter, JournalCursor
 from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.data_logger import PortfolioTracker
+from tests.postgres import admin_connection
 from trading_engine.models import Order, Trade
 from trading_engine.services import RegimeLogger, SignalLogger, TradeLogger
 
@@ -118,6 +119,30 @@ class TestDirectMode:
             assert direct.log_trade(**FILL, order=order).outcome in {WriteOutcome.JOURNALED, WriteOutcome.STORED}
         assert direct.flush(timeout=10)
         assert Trade.objects.exclude(order=None).count() == 20
+
+    @pytest.mark.parametrize("bulk", [False, True])
+    def test_a_fill_whose_order_is_stored_while_it_is_refused_is_taken(self, book, monkeypatch, bulk) -> None:
+        journaling, direct, engine = TradeLogger(account=book, mode="journal"), TradeLogger(account=book), engine_for()
+        store = engine.store
+        with admin_connection(connection.settings_dict["NAME"]) as rival:
+            rival.autocommit = False
+            rival.execute("LOCK TABLE trading_engine_order IN SHARE ROW EXCLUSIVE MODE")  # the drain waits for it
+            order = journaling.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
+
+            def slow(write, **told):
+                try:
+                    return store(write, **told)
+                finally:
+                    rival.commit()
+                    assert engine.flush(10)
+
+            monkeypatch.setattr(engine, "store", slow)
+            if bulk:
+                assert direct.bulk_log([{**FILL, "order": order}]).rejected == []
+            else:
+                direct.log_trade(**FILL, order=order)
+        assert direct.flush(timeout=10)
+        assert Trade.objects.get().order_id == order.id
 
     @pytest.mark.parametrize("mode", ["direct", "journal"])
     def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
