@@ -153,7 +153,7 @@ class Recorder:
         if any(policy.ordered for policy in policies) and not engine.caught_up():
             return None
         # Asked before the attempt: what is missing then may be stored by the time that the refusal is here.
-        behind = engine.backlog > 0
+        behind = engine.facts_behind
         for last in (False, True):
             try:
                 return engine.work(write) if patient else engine.store(write, deadline=until - time.monotonic())
@@ -175,7 +175,7 @@ class Recorder:
         if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
             return [self._accept(fact).outcome for fact in facts]
         # Asked once, and before the attempt: what is missing then goes through the journal too, and no fact waits.
-        backlog = engine.backlog > 0
+        behind = engine.facts_behind
         try:
             verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
         except RejectedRecordError:
@@ -184,7 +184,7 @@ class Recorder:
         if verdicts is None:
             return [self._accept(fact).outcome for fact in facts]
         judged = zip(facts, policies, verdicts, strict=True)
-        return [self._settled(fact, policy, verdict, backlog=backlog) for fact, policy, verdict in judged]
+        return [self._settled(fact, policy, verdict, behind=behind) for fact, policy, verdict in judged]
 
     def _verdict(self, fact: Fact) -> handlers.Verdict:
         try:
@@ -192,10 +192,10 @@ class Recorder:
         except RejectedRecordError as exc:
             return exc
 
-    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict, *, backlog: bool) -> handlers.Verdict:
+    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict, *, behind: bool) -> handlers.Verdict:
         """Return the verdict of a batch on one fact, once what follows from a refusal is done."""
         if isinstance(verdict, RejectedRecordError):
-            if isinstance(verdict, handlers.MissingRowError) and backlog:
+            if isinstance(verdict, handlers.MissingRowError) and behind:
                 return self._accept(fact).outcome  # what it refers to may still be in the journal
             self._keep_refused(fact, policy, verdict)
             return _final(verdict)

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import time
+import uuid
 from decimal import Decimal
 
 import pytest
@@ -143,6 +144,27 @@ class TestDirectMode:
                 direct.log_trade(**FILL, order=order)
         assert direct.flush(timeout=10)
         assert Trade.objects.get().order_id == order.id
+
+    @pytest.mark.parametrize("bulk", [False, True])
+    def test_a_refused_description_that_is_not_stored_yet_hides_no_missing_order(self, book, bulk) -> None:
+        direct, engine = TradeLogger(account=book), engine_for()
+        with admin_connection(connection.settings_dict["NAME"]) as rival:
+            rival.autocommit = False
+            rival.execute("LOCK TABLE persistence_deadletter IN SHARE ROW EXCLUSIVE MODE")  # the drain waits for it
+            with pytest.raises(RejectedRecordError):
+                direct.log_trade(**{**FILL, "quantity": -1})
+            assert engine.backlog == 1
+            if bulk:
+                ((_index, error),) = direct.bulk_log([{**FILL, "order": uuid.uuid4()}]).rejected
+            else:
+                with pytest.raises(RejectedRecordError) as caught:
+                    direct.log_trade(**FILL, order=uuid.uuid4())
+                error = caught.value
+            assert error.field == "order"
+            assert not engine.facts_behind
+            rival.commit()
+        assert direct.flush(timeout=10)
+        assert DeadLetter.objects.count() == 2
 
     @pytest.mark.parametrize("mode", ["direct", "journal"])
     def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
