@@ -209,9 +209,21 @@ class TestReadsInAnOutage:
     def test_a_regime_is_remembered(self, book, away) -> None:
         regimes = RegimeLogger(account=book)
         regimes.log_regime_change(regime_type="BULL", timestamp=AT)
-        assert regimes.current_regime().regime_type == "BULL"
+        fresh = regimes.current_regime()
+        assert (fresh.regime_type, fresh.stale) == ("BULL", False)
+        assert fresh.as_of is not None
         away()
-        assert regimes.current_regime().regime_type == "BULL"
+        stale = regimes.current_regime()
+        assert (stale.regime_type, stale.as_of, stale.stale) == ("BULL", fresh.as_of, True)
+
+    def test_no_regime_is_told_from_a_regime_that_is_not_known(self, book, away) -> None:
+        regimes = RegimeLogger(account=book)
+        assert regimes.current_regime("MSFT") is None
+        away()
+        asked, never_asked = regimes.current_regime("MSFT"), regimes.regime_at(AT, "AAPL")
+        assert (asked.regime_type, asked.id, asked.stale) == ("UNKNOWN", None, True)
+        assert asked.as_of is not None  # there was none then
+        assert (never_asked.regime_type, never_asked.as_of, never_asked.stale) == ("UNKNOWN", None, True)
 
 
 class TestAccountsInAnOutage:
