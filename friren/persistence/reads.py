@@ -97,7 +97,8 @@ def first_row(rows: QuerySet[Any, Any], *, unknown: Mapping[str, Any]) -> Any | 
     found = _answer(rows[:1])
     if not found.rows and not found.stale:
         return None
-    make = _answered_type(rows.model)
+    model: type[models.Model] = rows.model
+    make = _answered_type(model)
     values: dict[str, Any] = dict.fromkeys(make.__struct_fields__)
     values.update(msgspec.structs.asdict(found.rows[0]) if found.rows else unknown)
     values.update(as_of=found.as_of, stale=found.stale)
