@@ -13,6 +13,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from friren import accounts
+from friren.core.ids import new_id
 from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter, JournalCursor
@@ -143,6 +144,13 @@ class TestDirectMode:
                 direct.log_trade(**FILL, order=order)
         assert direct.flush(timeout=10)
         assert Trade.objects.get().order_id == order.id
+
+    def test_a_fill_in_bulk_whose_order_nobody_stores_is_refused_whatever_else_is_in_the_journal(self, book) -> None:
+        journaling, direct = TradeLogger(account=book, mode="journal"), TradeLogger(account=book)
+        journaling.bulk_log(FILL for _ in range(2_000))
+        receipt = direct.bulk_log([{**FILL, "order": new_id()}, FILL])
+        assert [(index, error.field) for index, error in receipt.rejected] == [(0, "order")]
+        assert direct.flush(timeout=10)
 
     @pytest.mark.parametrize("mode", ["direct", "journal"])
     def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
