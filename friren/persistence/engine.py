@@ -24,7 +24,6 @@ from friren.persistence.adoption import adopt
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.codec import encode
-from friren.persistence.descriptions import Descriptions
 from friren.persistence.direct import Direct, line
 from friren.persistence.drain import Drainer
 from friren.persistence.facts import Fact
@@ -76,7 +75,6 @@ class Engine:
         self._drainer: Drainer | None = None
         self._threads: list[threading.Thread] = []
         self._something = threading.Event()
-        self._descriptions = Descriptions()
         self._closing = threading.Event()
         self._reachable = threading.Event()
         self._start(self._keep, "keeper")
@@ -110,15 +108,6 @@ class Engine:
         return waiting
 
     @property
-    def facts_behind(self) -> bool:
-        """Whether a fact of this process may still come: what is left in the journal are not only descriptions."""
-        if self.buffer.queue or self._journal is None or self._drainer is None:
-            return self.backlog > 0
-        position = self._drainer.position  # first: what is appended meanwhile counts as a fact
-        waiting = self._journal.last_seq - position
-        return waiting > 0 and waiting > self._descriptions.behind(position)
-
-    @property
     def deadline(self) -> float:
         """How many seconds a logger call may take."""
         return self._writes.deadline
@@ -143,26 +132,23 @@ class Engine:
 
     def keep(self, payload: bytes) -> None:
         """Take a record that is no fact, such as the refused description of a fill. Never raises."""
-        if not self.buffer.queue and (seq := self._append(payload, sync=True)):
-            self._descriptions.add(seq, position=self._drainer.position if self._drainer else 0)
-        else:
+        if self.buffer.queue or not self._append(payload, sync=True):
             self.buffer.add("rejected", Buffered(payload, sync=True), KindPolicy(happened=True))
             self._wake()
 
-    def _append(self, payload: bytes, *, sync: bool) -> int:
-        """Return the number of the record in the journal, 0 when the disk refuses it."""
+    def _append(self, payload: bytes, *, sync: bool) -> bool:
         try:
-            seq = (self._journal or self._open_journal()).append(payload, sync=sync)
+            (self._journal or self._open_journal()).append(payload, sync=sync)
         except JournalUnavailableError as exc:
             if not self.buffer.queue:
                 log.critical(
                     "the journal in %s refuses records; they are kept in memory and would not survive the end of "
                     "this process: %s", self.root, line(exc),
                 )  # fmt: skip
-            return 0
+            return False
         if self._drainer is not None:
             self._drainer.wake()
-        return seq
+        return True
 
     def _open_journal(self) -> Journal:
         with self._lock:
@@ -241,7 +227,7 @@ class Engine:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
         relieve(
             self.buffer,
-            append=lambda record: self._append(record.payload, sync=record.sync) > 0,
+            append=lambda record: self._append(record.payload, sync=record.sync),
             store=self.store,
             producer=self.producer,
         )
