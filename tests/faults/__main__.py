@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, power_cuts
+from tests.faults import kills, outages, power_cuts
 from tests.faults.ground import own_server
 from tests.postgres import FAST
 
@@ -52,11 +52,38 @@ def _power_cuts(small: bool, seed: int) -> kills.Result:
     return kills.Result(None, {}, {"histories": count, "seed": seed}, wrong)
 
 
+def _stopped(**how: Any) -> Callable[[bool, int], kills.Result]:
+    def run(small: bool, _seed: int) -> kills.Result:
+        with own_server() as ground:
+            return outages.stopped(ground, calls=1_000 if small else 10_000, **how)
+
+    return run
+
+
+def _frozen(small: bool, _seed: int) -> kills.Result:
+    with own_server() as ground:
+        return outages.frozen_server(ground, calls=1_000 if small else 10_000, turns=2 if small else 10)
+
+
+def _long_outage(small: bool, _seed: int) -> kills.Result:
+    with own_server() as ground:
+        return outages.long_outage(ground, seconds=5 if small else 60, per_second=500)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "kills": Experiment("1,000 processes killed at a random moment", _kills),
     "failpoints": Experiment("processes killed 20 times at each failpoint", _failpoints),
     "journal": Experiment("100,000 facts in journal mode, the process killed 50 times", _journal),
     "power_cuts": Experiment("10,000 histories of a journal on a disk that keeps only what was synced", _power_cuts),
+    "stopped": Experiment("PostgreSQL stopped under load, direct mode", _stopped(mode="direct")),
+    "stopped_journal": Experiment("likewise, journal mode", _stopped(mode="journal")),
+    "stopped_killed": Experiment("likewise, the logging process killed meanwhile", _stopped(mode="direct", kill=True)),
+    "stopped_forked": Experiment(
+        "likewise, with a forked child that lives on", _stopped(mode="mixed", kill=True, fork=True)
+    ),
+    "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
+    "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
+    "long_outage": Experiment("away for 60 s at 500 calls a second: how long the drain takes", _long_outage),
 }
 
 
