@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import logging
@@ -12,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, outages, power_cuts
+from tests.faults import commits, kills, outages, power_cuts
 from tests.faults.ground import own_server
+from tests.faults.proxy import FaultProxy
 from tests.postgres import FAST
 
 SEED = 20261120
@@ -70,11 +72,17 @@ def _long_outage(small: bool, _seed: int) -> kills.Result:
         return outages.long_outage(ground, seconds=5 if small else 60, per_second=500)
 
 
+def _commits(small: bool, seed: int) -> kills.Result:
+    with own_server() as ground, contextlib.closing(FaultProxy(ground.server.location.socket)) as proxy:
+        return commits.lost_commits(ground, proxy, each=10 if small else 200, seed=seed)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "kills": Experiment("1,000 processes killed at a random moment", _kills),
     "failpoints": Experiment("processes killed 20 times at each failpoint", _failpoints),
     "journal": Experiment("100,000 facts in journal mode, the process killed 50 times", _journal),
     "power_cuts": Experiment("10,000 histories of a journal on a disk that keeps only what was synced", _power_cuts),
+    "commits": Experiment("COMMITs lost before, after and half way, 200 each", _commits),
     "stopped": Experiment("PostgreSQL stopped under load, direct mode", _stopped(mode="direct")),
     "stopped_journal": Experiment("likewise, journal mode", _stopped(mode="journal")),
     "stopped_killed": Experiment("likewise, the logging process killed meanwhile", _stopped(mode="direct", kill=True)),
