@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
@@ -40,6 +41,7 @@ def run(orders: Orders) -> None:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        faulthandler.register(signal.SIGUSR1)  # to ask one that hangs where it does
         os.dup2(2, 1)  # the parent's standard output is for its own words
         change_settings(orders.settings)
         if orders.variant:
@@ -102,7 +104,7 @@ class Diary:
             return None
         finally:
             self.seconds.append((time.monotonic() - began, key, began))
-        os.write(self._handle, f"K {key} {receipt.outcome.value}\n".encode())
+        os.write(self._handle, f"K {key} {receipt.outcome.value} {time.monotonic():.4f}\n".encode())
         return receipt
 
 
