@@ -18,8 +18,8 @@ import psycopg
 
 from friren import embedded
 from friren.embedded import process
-from friren.embedded.locking import exclusive
 from friren.errors import ConfigurationError
+from friren.locking import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "friren_template"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections, models, transaction
 
 from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
@@ -24,6 +24,7 @@ __all__ = [
     "BatchHandler",
     "Handler",
     "MissingRowError",
+    "Prepare",
     "Verdict",
     "apply",
     "apply_all",
@@ -32,16 +33,21 @@ __all__ = [
     "handler_of",
     "insert",
     "one_commit",
+    "prepare_of",
     "register_handler",
+    "tables_before",
 ]
 
 Handler = Callable[..., Receipt]
 # What became of one fact of a batch: STORED or DUPLICATE, or why it was not stored.
 Verdict = WriteOutcome | RejectedRecordError
 BatchHandler = Callable[..., "list[Verdict]"]
+Prepare = Callable[..., None]
 
 _handlers: dict[str, Handler] = {}
 _batch_handlers: dict[str, BatchHandler] = {}
+_prepares: dict[str, Prepare] = {}
+_tables_before: dict[str, tuple[type[models.Model], ...]] = {}
 
 OPEN_TRANSACTION: Final = (
     "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
@@ -57,17 +63,30 @@ class MissingRowError(RejectedRecordError):
     """The row that a fact refers to is not stored; it may yet come by another way, then the fact can be stored."""
 
 
-def register_handler(kind: str, handler: Handler, *, batch: BatchHandler | None = None) -> None:
+def register_handler(
+    kind: str,
+    handler: Handler,
+    *,
+    batch: BatchHandler | None = None,
+    prepare: Prepare | None = None,
+    after: Sequence[type[models.Model]] = (),
+) -> None:
     """
     Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it.
 
     Args:
         batch: `batch(facts, *, using, producer)` stores many of them likewise, in order, and returns a verdict for
             each; without it they are stored one by one.
+        prepare: `prepare(facts, *, using)` makes what their transaction will need, in commits of its own.
+        after: of a kind without a table of its own: the tables whose rows it changes or refers to. With none,
+            others build on it, and it is committed before them.
     """
     _handlers[kind] = handler
     if batch is not None:
         _batch_handlers[kind] = batch
+    if prepare is not None:
+        _prepares[kind] = prepare
+    _tables_before[kind] = tuple(after)
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -78,6 +97,16 @@ def handler_of(kind: str) -> Handler | None:
 def batch_handler_of(kind: str) -> BatchHandler | None:
     """Return the batch form of a kind's handler, if it has one."""
     return _batch_handlers.get(kind)
+
+
+def prepare_of(kind: str) -> Prepare | None:
+    """Return what makes the ground for facts of a kind, if it needs any."""
+    return _prepares.get(kind)
+
+
+def tables_before(kind: str) -> tuple[type[models.Model], ...]:
+    """Return the tables whose rows a kind without a table of its own changes or refers to."""
+    return _tables_before.get(kind, ())
 
 
 def apply(fact: Fact, *, using: str) -> Receipt:

@@ -174,8 +174,7 @@ class Recorder:
         policies = [policy_of(fact.kind) for fact in facts]
         if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
             return [self._accept(fact).outcome for fact in facts]
-        # Asked once, and before the attempt: what is missing then goes through the journal too, and no fact waits.
-        backlog = engine.backlog > 0
+        behind = engine.backlog > 0  # before the attempt, as in _store
         try:
             verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
         except RejectedRecordError:
@@ -183,8 +182,15 @@ class Recorder:
             return [self._verdict(fact) for fact in facts]
         if verdicts is None:
             return [self._accept(fact).outcome for fact in facts]
-        judged = zip(facts, policies, verdicts, strict=True)
-        return [self._settled(fact, policy, verdict, backlog=backlog) for fact, policy, verdict in judged]
+        # What they refer to may still have been in the journal; the batch waits for it once.
+        missing = behind and any(isinstance(verdict, handlers.MissingRowError) for verdict in verdicts)
+        again = self._verdict if missing and engine.caught_up() else lambda fact: self._accept(fact).outcome
+        return [
+            again(fact)
+            if missing and isinstance(verdict, handlers.MissingRowError)
+            else self._settled(fact, policy, verdict)
+            for fact, policy, verdict in zip(facts, policies, verdicts, strict=True)
+        ]
 
     def _verdict(self, fact: Fact) -> handlers.Verdict:
         try:
@@ -192,11 +198,9 @@ class Recorder:
         except RejectedRecordError as exc:
             return exc
 
-    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict, *, backlog: bool) -> handlers.Verdict:
+    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict) -> handlers.Verdict:
         """Return the verdict of a batch on one fact, once what follows from a refusal is done."""
         if isinstance(verdict, RejectedRecordError):
-            if isinstance(verdict, handlers.MissingRowError) and backlog:
-                return self._accept(fact).outcome  # what it refers to may still be in the journal
             self._keep_refused(fact, policy, verdict)
             return _final(verdict)
         return verdict

@@ -13,6 +13,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from friren import accounts
+from friren.core.ids import new_id
 from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter, JournalCursor
@@ -144,6 +145,13 @@ class TestDirectMode:
         assert direct.flush(timeout=10)
         assert Trade.objects.get().order_id == order.id
 
+    def test_a_fill_in_bulk_whose_order_nobody_stores_is_refused_whatever_else_is_in_the_journal(self, book) -> None:
+        journaling, direct = TradeLogger(account=book, mode="journal"), TradeLogger(account=book)
+        journaling.bulk_log(FILL for _ in range(2_000))
+        receipt = direct.bulk_log([{**FILL, "order": new_id()}, FILL])
+        assert [(index, error.field) for index, error in receipt.rejected] == [(0, "order")]
+        assert direct.flush(timeout=10)
+
     @pytest.mark.parametrize("mode", ["direct", "journal"])
     def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
         trades = TradeLogger(account=book, mode=mode)
@@ -209,9 +217,21 @@ class TestReadsInAnOutage:
     def test_a_regime_is_remembered(self, book, away) -> None:
         regimes = RegimeLogger(account=book)
         regimes.log_regime_change(regime_type="BULL", timestamp=AT)
-        assert regimes.current_regime().regime_type == "BULL"
+        fresh = regimes.current_regime()
+        assert (fresh.regime_type, fresh.stale) == ("BULL", False)
+        assert fresh.as_of is not None
         away()
-        assert regimes.current_regime().regime_type == "BULL"
+        stale = regimes.current_regime()
+        assert (stale.regime_type, stale.as_of, stale.stale) == ("BULL", fresh.as_of, True)
+
+    def test_no_regime_is_told_from_a_regime_that_is_not_known(self, book, away) -> None:
+        regimes = RegimeLogger(account=book)
+        assert regimes.current_regime("MSFT") is None
+        away()
+        asked, never_asked = regimes.current_regime("MSFT"), regimes.regime_at(AT, "AAPL")
+        assert (asked.regime_type, asked.id, asked.stale) == ("UNKNOWN", None, True)
+        assert asked.as_of is not None  # there was none then
+        assert (never_asked.regime_type, never_asked.as_of, never_asked.stale) == ("UNKNOWN", None, True)
 
 
 class TestAccountsInAnOutage:
