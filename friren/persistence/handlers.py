@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from django.db import DatabaseError, connections, models, transaction
 
@@ -34,6 +35,7 @@ __all__ = [
     "insert",
     "one_commit",
     "prepare_of",
+    "producer_of",
     "register_handler",
     "tables_before",
 ]
@@ -154,6 +156,12 @@ def _refuse_open_transaction(using: str) -> None:
         raise RuntimeError(OPEN_TRANSACTION)
 
 
+def producer_of(using: str) -> UUID | None:
+    """Return the number of the engine whose connection `using` names; None for one of Django's own."""
+    found: UUID | None = getattr(connections[using], "producer", None)
+    return found
+
+
 def insert(fact: Fact, *, using: str) -> Receipt:
     """
     Insert the row of `fact`, or find that it is there already.
@@ -170,7 +178,6 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
         with transaction.atomic(using=using) if guarded else contextlib.nullcontext():
-            # A connection of an engine's own knows whose it is.
             if insert_row(fact, connection=connection, using=using, producer=getattr(connection, "producer", None)):
                 return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
