@@ -29,7 +29,8 @@ PREFIX = "friren-tests-"
 SCRATCH_VARIABLE = "FRIREN_TEST_SCRATCH"  # tells xdist's workers where the server of this run is
 
 
-def _scratch() -> Path:
+def scratch() -> Path:
+    """The folder of this run, shared by its workers and removed at its end."""
     if inherited := os.environ.get(SCRATCH_VARIABLE):
         return Path(inherited)
     _sweep()
@@ -75,7 +76,7 @@ def binaries() -> Path | None:
 
 def location() -> embedded.Location:
     """The server of this test run."""
-    return embedded.locate(_scratch() / "server", binaries=binaries())
+    return embedded.locate(scratch() / "server", binaries=binaries())
 
 
 def database_url(name: str, host: str | None = None) -> str:
@@ -99,7 +100,7 @@ def _configure_environment() -> None:
         "DB_POOL_ENABLED": "false",  # tests of the pool make their own
         "DJANGO_SETTINGS_MODULE": "friren.settings",
         "FRIREN_ENV_FILE": os.devnull,
-        "FRIREN_HOME": str(_scratch() / f"home-{worker}"),
+        "FRIREN_HOME": str(scratch() / f"home-{worker}"),
         # On a machine that is busy with tests a commit may take longer than a trader would wait.
         "FRIREN_WRITE_DEADLINE": "5",
         "SECRET_KEY": "only for tests",
@@ -124,7 +125,7 @@ def make_template() -> None:
 
     connection = connections["default"]
     own = connection.settings_dict["NAME"]
-    with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
+    with exclusive(scratch() / "template.lock", timeout=300), admin_connection() as admin:
         if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
             return
         admin.execute("CREATE DATABASE template_draft")
@@ -140,7 +141,7 @@ def make_template() -> None:
 
 def copy_template(name: str) -> None:
     """Make a migrated database in about 0.1 s."""
-    with exclusive(_scratch() / "template.lock", timeout=300), admin_connection() as admin:
+    with exclusive(scratch() / "template.lock", timeout=300), admin_connection() as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
 
 

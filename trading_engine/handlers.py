@@ -20,6 +20,7 @@ from trading_engine.models import Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.moves import move_together
 from trading_engine.regime_intervals import store_regime
+from trading_engine.services import price_records
 
 __all__ = ["register"]
 
@@ -33,7 +34,7 @@ def register() -> None:
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime)
-    for module in (signal_moves, prediction_outcomes, sentiment_links, run_records):
+    for module in (signal_moves, prediction_outcomes, sentiment_links, run_records, price_records):
         module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))

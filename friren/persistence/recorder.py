@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from friren.errors import ConfigurationError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
@@ -25,6 +25,7 @@ from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, SE
 
 __all__ = ["Recorder"]
 
+Result = TypeVar("Result")
 MODES: Final = ("direct", "journal")
 DURABILITIES: Final = ("sync", "os")
 
@@ -107,6 +108,24 @@ class Recorder:
         """
         self._refuse()
         return record_in_batches(makers, self._record_batch, parameters=parameters or {})
+
+    def store_many(self, write: Callable[[str], Result], *, ordered: bool = False) -> Result | None:
+        """
+        Run `write(alias)`, which stores many records in one commit; None when they have to go by `journal`.
+
+        Args:
+            ordered: they must not overtake what this process has in its journal.
+        """
+        self._refuse()
+        engine = engine_for(self.using)
+        if not self._direct or (ordered and not engine.caught_up()):
+            return None
+        return engine.store(write, deadline=BULK_DEADLINE_SECONDS)
+
+    def journal(self, fact: Fact) -> Receipt:
+        """Take a fact into the journal, whatever the mode. Errors as for `record`."""
+        self._refuse()
+        return self._accept(fact)
 
     def keep_rejected(self, kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> None:
         """Keep what a caller said of an executed fill that was refused, on the `rejected` shelf."""

@@ -153,6 +153,24 @@ def log_in_turns(records_max: str, mode: str = "direct") -> None:
         told.say(flushed=trades.flush(timeout=20) if what == "flush" else None, **_figures())
 
 
+def tell_everything() -> None:
+    """Call every method of every service as often as the test says: "tell NAME", "again NAME", "flush", "end"."""
+    from tests.every_call import say_all
+
+    friren.setup()
+    say("ready")
+    while (word := hear()) not in {"end", ""}:
+        what, _, name = word.partition(" ")
+        if what == "flush":
+            from friren.persistence.engines import engine_for
+
+            say(json.dumps({"flushed": engine_for().flush(60), **_figures()}))
+        else:
+            told, slowest = say_all(name, again=what == "again")
+            say(json.dumps({"told": told, "slowest": slowest}))
+    say(json.dumps(_figures()))
+
+
 def _figures() -> dict[str, Any]:
     from friren.persistence.engines import engine_for
 
