@@ -185,9 +185,9 @@ class Recorder:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
         until = time.monotonic() + engine.deadline
-        policies = [policy_of(fact.kind) for fact in facts]
-        if any(policy.ordered for policy in policies) and not engine.caught_up():
-            return None
+        for fact in facts:
+            if policy_of(fact.kind).ordered and not engine.caught_up():
+                return None
         # Asked before the attempt: what is missing then may be stored by the time that the refusal is here.
         behind = engine.backlog > 0
         for last in (False, True):
@@ -200,8 +200,8 @@ class Recorder:
                 break
             if not engine.caught_up():
                 return None
-        for fact, policy in zip(facts, policies, strict=True):
-            self._keep_refused(fact, policy, error)
+        for fact in facts:
+            self._keep_refused(fact, policy_of(fact.kind), error)
         raise _final(error)
 
     def _record_batch(self, facts: Sequence[Fact]) -> list[handlers.Verdict]:
