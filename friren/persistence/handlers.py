@@ -8,18 +8,17 @@ the model's fields. A kind with several rows registers a handler of its own, run
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from django.db import DatabaseError, connections, models, transaction
-from psycopg.types.json import Jsonb
 
 from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.facts import Fact, FactSpec, FieldSpec, spec_named
-from friren.persistence.prepared import fetch_prepared
+from friren.persistence.facts import Fact, FactSpec, spec_named
+from friren.persistence.inserts import insert_row
 from friren.persistence.receipts import Receipt, WriteOutcome
 
 __all__ = [
@@ -34,8 +33,10 @@ __all__ = [
     "batch_handler_of",
     "handler_of",
     "insert",
+    "maker_of",
     "one_commit",
     "prepare_of",
+    "producer_of",
     "register_handler",
     "tables_before",
 ]
@@ -50,6 +51,7 @@ _handlers: dict[str, Handler] = {}
 _batch_handlers: dict[str, BatchHandler] = {}
 _prepares: dict[str, Prepare] = {}
 _tables_before: dict[str, tuple[type[models.Model], ...]] = {}
+_makers: dict[type[models.Model], str] = {}
 
 OPEN_TRANSACTION: Final = (
     "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
@@ -72,6 +74,7 @@ def register_handler(
     batch: BatchHandler | None = None,
     prepare: Prepare | None = None,
     after: Sequence[type[models.Model]] = (),
+    makes: type[models.Model] | None = None,
 ) -> None:
     """
     Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it.
@@ -82,6 +85,7 @@ def register_handler(
         prepare: `prepare(facts, *, using)` makes what their transaction will need, in commits of its own.
         after: of a kind without a table of its own: the tables whose rows it changes or refers to. With none,
             others build on it, and it is committed before them.
+        makes: the table, no table of facts, whose rows it makes beside its own: what refers to those comes later.
     """
     _handlers[kind] = handler
     if batch is not None:
@@ -89,6 +93,8 @@ def register_handler(
     if prepare is not None:
         _prepares[kind] = prepare
     _tables_before[kind] = tuple(after)
+    if makes is not None:
+        _makers[makes] = kind
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -111,6 +117,11 @@ def tables_before(kind: str) -> tuple[type[models.Model], ...]:
     return _tables_before.get(kind, ())
 
 
+def maker_of(model: type[models.Model]) -> str | None:
+    """Return the kind of fact that makes the rows of a table beside its own, if there is one."""
+    return _makers.get(model)
+
+
 def apply(fact: Fact, *, using: str) -> Receipt:
     """
     Store `fact` in one commit of its own.
@@ -120,10 +131,10 @@ def apply(fact: Fact, *, using: str) -> Receipt:
         DatabaseError: the database is in trouble.
         RuntimeError: called inside an open transaction, which could still take the record back.
     """
+    if fact.kind in _handlers:
+        return apply_all([fact], using=using)[0]
     _refuse_open_transaction(using)
-    if fact.kind not in _handlers:
-        return insert(fact, using=using)
-    return apply_all([fact], using=using)[0]
+    return insert(fact, using=using)
 
 
 def apply_all(facts: Sequence[Fact], *, using: str) -> list[Receipt]:
@@ -156,6 +167,12 @@ def _refuse_open_transaction(using: str) -> None:
         raise RuntimeError(OPEN_TRANSACTION)
 
 
+def producer_of(using: str) -> UUID | None:
+    """Return the number of the engine whose connection `using` names; None for one of Django's own."""
+    found: UUID | None = getattr(connections[using], "producer", None)
+    return found
+
+
 def insert(fact: Fact, *, using: str) -> Receipt:
     """
     Insert the row of `fact`, or find that it is there already.
@@ -168,12 +185,11 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     """
     spec = spec_named(fact.kind)
     connection = connections[using]
-    parameters = _parameters(spec, fact, using)
     # A refused statement spoils the transaction around it. Only a second key can be refused in the normal course.
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
         with transaction.atomic(using=using) if guarded else contextlib.nullcontext():
-            if fetch_prepared(connection, _insert_sql(spec.kind), parameters):
+            if insert_row(fact, connection=connection, using=using, producer=getattr(connection, "producer", None)):
                 return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
         found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
@@ -238,38 +254,3 @@ def _diagnosis(exc: DatabaseError) -> tuple[str, str]:
     cause = exc.__cause__
     diag = getattr(cause, "diag", None)
     return getattr(cause, "sqlstate", None) or "", getattr(diag, "constraint_name", None) or ""
-
-
-@functools.cache
-def _insert_sql(kind: str) -> str:
-    spec = spec_named(kind)
-    columns = ["id", "digest", *(field.column for field in spec.fields.values())]
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join(["%s"] * len(columns))
-    # Names come from the models, never from a caller.
-    return (
-        f'INSERT INTO "{spec.model._meta.db_table}" ({names}) VALUES ({marks}) '  # noqa: S608
-        "ON CONFLICT (id) DO NOTHING RETURNING id"
-    )
-
-
-def _parameters(spec: FactSpec, fact: Fact, using: str) -> list[Any]:
-    names, defaults, special = _layout(spec.kind)
-    row = [fact.id, fact.digest, *map(fact.values.get, names, defaults)]
-    for place, field in special:
-        value = fact.values.get(field.name)
-        if value is not None:
-            natural = field.natural
-            row[place] = Jsonb(value) if natural is None else natural.resolve(value, fact, using=using)
-    return row
-
-
-@functools.cache
-def _layout(kind: str) -> tuple[tuple[str, ...], tuple[Any, ...], tuple[tuple[int, FieldSpec], ...]]:
-    """Return names and defaults in the order of the columns, and the places that hold more than a plain value."""
-    fields = list(spec_named(kind).fields.values())
-    defaults = [
-        Jsonb(field.default) if field.is_json and field.default is not None else field.default for field in fields
-    ]
-    special = [(place, field) for place, field in enumerate(fields, 2) if field.is_json or field.natural is not None]
-    return tuple(field.name for field in fields), tuple(defaults), tuple(special)

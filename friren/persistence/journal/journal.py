@@ -9,6 +9,7 @@ import os
 import threading
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from friren.core.ids import new_id
 from friren.persistence import settings
@@ -39,10 +40,11 @@ class Journal:
     Args:
         root: FRIREN_HOME/journal.
         address: the database these records are for.
+        producer: UUID of this writer; a new one unless given. No two journals have the same.
         segment_bytes: a segment that has grown to this is followed by a new one.
 
     Attributes:
-        producer: UUID of this writer; `JournalCursor.producer`.
+        producer: `JournalCursor.producer`.
         address: as given.
         directory: where the segments lie.
     """
@@ -52,10 +54,11 @@ class Journal:
         root: Path,
         address: Address,
         *,
+        producer: UUID | None = None,
         segment_bytes: int = settings.JOURNAL_SEGMENT_BYTES,
         files: Files = FILES,
     ) -> None:
-        self.producer, self.address = new_id(), address
+        self.producer, self.address = producer or new_id(), address
         self.directory = root / address.folder / str(self.producer)
         self._root, self._segment_bytes, self._files = root, segment_bytes, files
         self._seed = seed_of(self.producer)
