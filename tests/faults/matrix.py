@@ -23,9 +23,10 @@ from tests.outages import frozen
 
 __all__ = ["FAULTS", "through_all"]
 
-# How long each fault lasts, and how soon after it a call must be stored again.
-LASTS_SECONDS = 1.0
+# How soon after a fault a call is to be stored again.
 BACK_SECONDS = 1.0
+# Few, so that they are soon taken up.
+CONNECTIONS_MAX = 30
 
 Fault = Callable[[Ground, FaultProxy], Any]
 
@@ -199,8 +200,13 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 
 
-def through_all(ground: Ground, proxy: FaultProxy, *, names: tuple[str, ...] = tuple(FAULTS)) -> Result:
-    """Let a process log through all faults, more threads than it has connections, and note how soon it is back."""
+def through_all(ground: Ground, proxy: FaultProxy, *, lasts: float, names: tuple[str, ...] = tuple(FAULTS)) -> Result:
+    """
+    Let a process log through all faults, from more threads than it has connections, and note how soon it is back.
+
+    Args:
+        lasts: seconds of each fault.
+    """
     options = {"mode": "direct", "threads": 4, "count": 1_000_000, "pace": 0.01}
     lifted: dict[str, tuple[float, float]] = {}
     with Crew(ground, FRIREN_WRITE_CONNECTIONS="2", **proxied(ground, proxy)) as crew:
@@ -210,7 +216,7 @@ def through_all(ground: Ground, proxy: FaultProxy, *, names: tuple[str, ...] = t
                 time.sleep(0.5)
                 began = time.monotonic()
                 with FAULTS[name](ground, proxy):
-                    time.sleep(LASTS_SECONDS)
+                    time.sleep(lasts)
                 lifted[name] = (began, time.monotonic())
             time.sleep(2 * BACK_SECONDS)
         history = taken(child)
@@ -219,8 +225,8 @@ def through_all(ground: Ground, proxy: FaultProxy, *, names: tuple[str, ...] = t
     during = {name: outcomes([call for call in history if began <= call.at < end])
               for name, (began, end) in lifted.items()}  # fmt: skip
     result.figures |= {"back_seconds": back, "during": during, "calls": len(history)}
-    late = {name: seconds for name, seconds in back.items() if seconds is None or seconds > BACK_SECONDS}
-    result.figures["late"] = late
+    result.figures["late"] = [name for name, seconds in back.items() if seconds is not None and seconds > BACK_SECONDS]
+    result.wrong += [f"{name}: nothing was stored any more" for name, seconds in back.items() if seconds is None]
     return result
 
 
