@@ -33,6 +33,8 @@ __all__ = [
     "batch_handler_of",
     "handler_of",
     "insert",
+    "insert_columns",
+    "insert_statement",
     "one_commit",
     "register_handler",
 ]
@@ -154,6 +156,17 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     return _compare(spec, fact, {"id": fact.id}, using)
 
 
+def insert_columns(kind: str) -> list[str]:
+    """Return the columns that `insert_statement` gives values for, in their order."""
+    return ["id", "digest", *(field.column for field in spec_named(kind).fields.values())]
+
+
+def insert_statement(fact: Fact, *, using: str) -> tuple[str, Sequence[Any]]:
+    """Return the SQL by which `insert` stores a fact, and its values; it returns no row where the id is taken."""
+    spec = spec_named(fact.kind)
+    return _insert_sql(spec.kind), _parameters(spec, fact, using)
+
+
 def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:
     """Return the receipt of a duplicate, or say that the key was used for something else."""
     external_id = fact.values.get("external_id")
@@ -214,7 +227,7 @@ def _diagnosis(exc: DatabaseError) -> tuple[str, str]:
 @functools.cache
 def _insert_sql(kind: str) -> str:
     spec = spec_named(kind)
-    columns = ["id", "digest", *(field.column for field in spec.fields.values())]
+    columns = insert_columns(kind)
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     # Names come from the models, never from a caller.
