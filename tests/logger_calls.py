@@ -48,8 +48,9 @@ class World:
         self.tracker.mark_to_market({"AAPL": 188}, NOON)
         self.signal = self.signals.log_signal(**SIGNAL).id
         self.sentiment = self.sentiments.log_sentiment(**SENTIMENT).id
+        self.linked = [self.sentiment]
         self.models.track_predictions([{**PREDICTION, "prediction_id": PREDICTION_ID}])
-        self.run = self.runs.start_run(self.run_book, name="run", starts_at=NOON, ends_at=LATER)
+        self.run = self.runs.start_run(self.run_book, name="run", starts_at=NOON, ends_at=LATER).id
         self.runs.update_run_status(self.run, "RUNNING")
 
 
@@ -265,11 +266,12 @@ CALLS: Final = [
         {"name": "again", "starts_at": NOON, "ends_at": LATER}, {"account": "free_book"},
     ),
     Call(
-        BacktestRecorder, "update_run_status", {"run": "!reference", "status": "!choice", "message": "text"},
+        BacktestRecorder, "update_run_status",
+        {"run": "!reference", "status": "!choice", "message": "text", "timestamp": "time"},
         {"status": "FAILED"}, {"run": "run"},
     ),
     Call(
-        BacktestRecorder, "finish_run", {"run": "!reference", **FIGURE_KINDS},
+        BacktestRecorder, "finish_run", {"run": "!reference", "timestamp": "time", **FIGURE_KINDS},
         {"total_return": 0.1, "max_drawdown": -0.2, "trade_count": 3}, {"run": "run"},
     ),
     Call(BacktestRecorder, "flush", {"timeout": "!stat"}),
@@ -277,7 +279,7 @@ CALLS: Final = [
     Call(SentimentLogger, "bulk_insert_news", {"news": "records"}),
     Call(
         SentimentLogger, "link_trade", {"trade": "!reference", "sentiments": "!references"},
-        {"sentiments": []}, {"trade": "trade"},
+        {}, {"trade": "trade", "sentiments": "linked"},
     ),
     Call(
         SentimentLogger, "get_sentiment_history",

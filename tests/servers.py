@@ -16,7 +16,9 @@ import psycopg
 
 from friren import embedded
 from friren.embedded import process
-from tests.postgres import PREFIX, ROOT, binaries, new_folder
+from friren.locking import exclusive
+from tests.postgres import PREFIX, ROOT, binaries, end_server, new_folder, scratch
+from tests.stock import lay, put_in_stock
 
 # The environment of this test run is not that of the commands it tries.
 _OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY", "PYTHONDONTWRITEBYTECODE")
@@ -31,7 +33,7 @@ def make_folder(name: str = "") -> Path:
 
 def remove_folder(folder: Path) -> None:
     location = embedded.locate(folder, binaries=binaries())
-    embedded.stop(location)
+    end_server(location)
     shutil.rmtree(location.root, ignore_errors=True)
     shutil.rmtree(location.socket_directory, ignore_errors=True)
     outer = next(parent for parent in folder.parents if parent.name.startswith(PREFIX))
@@ -70,16 +72,33 @@ def python(code: str, *, home: Path, **changes: str) -> subprocess.Popen[str]:
 
 @dataclass
 class ThrowAwayServer:
-    """A server of one test's own. Durable: it may be killed."""
+    """A server of one test's own. It may be killed: its commits outlive it, though not the machine."""
 
     home: Path = field(default_factory=make_folder)
+    migrated: bool = False
 
     @property
     def location(self) -> embedded.Location:
         return embedded.locate(self.home, binaries=binaries())
 
     def start(self, **server_settings: str) -> embedded.Running:
-        return embedded.start(self.location, server_settings=server_settings)
+        if not self.location.data.exists():
+            self._make_data()
+        return embedded.start(self.location, server_settings={"fsync": "off", **server_settings})
+
+    def _make_data(self) -> None:
+        name = "migrated" if self.migrated else "empty"
+        if lay(self.location, name):
+            return
+        with exclusive(scratch() / f"stock-{name}.lock", timeout=300):
+            if lay(self.location, name):  # another worker was first
+                return
+            embedded.start(self.location, server_settings={"fsync": "off"})
+            if self.migrated:
+                made = self.manage("migrate", "--verbosity=0")
+                assert made.returncode == 0, made.stderr
+            self.stop()
+            put_in_stock(self.location.data, name)
 
     def stop(self) -> None:
         embedded.stop(self.location)
@@ -89,7 +108,7 @@ class ThrowAwayServer:
         found = process.find(self.location.data)
         assert found is not None
         os.kill(found.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while process.find(self.location.data) is not None:
             assert time.monotonic() < deadline, "the killed server lives on"
             time.sleep(0.01)
@@ -109,8 +128,8 @@ class ThrowAwayServer:
         return manage(*arguments, home=self.home, **self.environment(**changes))
 
 
-def throw_away_server() -> Iterator[ThrowAwayServer]:
-    server = ThrowAwayServer()
+def throw_away_server(*, migrated: bool = False) -> Iterator[ThrowAwayServer]:
+    server = ThrowAwayServer(migrated=migrated)
     try:
         server.start()
         yield server

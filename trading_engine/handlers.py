@@ -14,11 +14,13 @@ from friren.persistence.facts import Fact
 from friren.persistence.handlers import MissingRowError, insert, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
+from trading_engine import prediction_outcomes, run_records, sentiment_links, signal_moves
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.moves import move_together
 from trading_engine.regime_intervals import store_regime
+from trading_engine.services import price_records
 
 __all__ = ["register"]
 
@@ -32,6 +34,8 @@ def register() -> None:
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime)
+    for module in (signal_moves, prediction_outcomes, sentiment_links, run_records, price_records):
+        module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))
     register_policy("trade", KindPolicy(synced=True, happened=True))

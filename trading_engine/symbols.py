@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from friren.core.models import Account
 from friren.persistence import checks
+from friren.persistence.aliases import database_of
 from friren.persistence.facts import Fact
 from trading_engine.models import Symbol
 
@@ -57,6 +58,7 @@ class SymbolKey:
 
     def __init__(self) -> None:
         # Key and id of a symbol never change and symbols are never deleted, so what was found once holds.
+        # By database: an engine's own connections to it have other aliases.
         self._known: dict[tuple[str, str, str], int] = {}
 
     def parse(self, field: str, value: Any) -> list[str]:
@@ -67,7 +69,8 @@ class SymbolKey:
 
     def find(self, ticker: str, venue: str, *, account_id: Any = None, using: str) -> int:
         """Return the id of a symbol; an unknown one gets the currency of the account that trades it."""
-        known = self._known.get((using, ticker, venue))
+        own = (database_of(using), ticker, venue)
+        known = self._known.get(own)
         if known is not None:
             return known
         symbols = Symbol.objects.using(using)
@@ -79,7 +82,7 @@ class SymbolKey:
             symbols.bulk_create([Symbol(ticker=ticker, venue=venue, currency=currency)], ignore_conflicts=True)
             found = symbols.values_list("id", flat=True).get(ticker=ticker, venue=venue)
         # A symbol made inside a transaction may yet be rolled back; outside one this runs at once.
-        transaction.on_commit(lambda: self._known.__setitem__((using, ticker, venue), found), using=using)
+        transaction.on_commit(lambda: self._known.__setitem__(own, found), using=using)
         return found
 
     def forget(self) -> None:

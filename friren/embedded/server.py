@@ -11,8 +11,8 @@ from typing import Final
 from friren.embedded import cluster, process
 from friren.embedded.binaries import find_binaries, run
 from friren.embedded.location import Identity, Location, server_identity
-from friren.embedded.locking import exclusive
 from friren.errors import ConfigurationError
+from friren.locking import exclusive
 
 __all__ = ["Running", "Status", "adopt", "ensure_started", "start", "status", "stop"]
 

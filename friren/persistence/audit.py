@@ -13,30 +13,29 @@ from django.utils import timezone
 from friren.core.choices import AuditAction
 from friren.core.models import AuditLog
 from friren.core.numbers import plain
-from friren.persistence.facts import make_fact
+from friren.persistence.facts import Fact, make_fact
 from friren.persistence.handlers import apply_within
 
-__all__ = ["record_change"]
+__all__ = ["change_entry", "record_change"]
 
 
-def record_change(
+def change_entry(
     row: models.Model,
     *,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     account: UUID | None = None,
     action: str = AuditAction.STATUS_CHANGE,
-    using: str,
     **details: Any,
-) -> None:
+) -> Fact:
     """
-    Write that `row` changed, inside the caller's transaction.
+    Return the entry that says that `row` changed.
 
     Args:
         before, after: the changed columns by name.
         details: actor, actor_label, source, db_user, remote_addr.
     """
-    fact = make_fact(
+    return make_fact(
         AuditLog,
         account=account,
         occurred_at=timezone.now(),
@@ -47,7 +46,11 @@ def record_change(
         after=_as_json(after),
         **details,
     )
-    apply_within(fact, using=using)
+
+
+def record_change(row: models.Model, *, using: str, **told: Any) -> None:
+    """Write that `row` changed, inside the caller's transaction; what is told is what `change_entry` takes."""
+    apply_within(change_entry(row, **told), using=using)
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

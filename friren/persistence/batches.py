@@ -12,7 +12,14 @@ from django.db import DatabaseError, models, transaction
 from friren.errors import RejectedRecordError
 from friren.persistence.copy import copy_facts, is_refusal, key_reused, resolve_keys, stored_digests
 from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
-from friren.persistence.handlers import Verdict, apply_within, batch_handler_of, handler_of
+from friren.persistence.handlers import (
+    Verdict,
+    apply_within,
+    batch_handler_of,
+    handler_of,
+    prepare_of,
+    tables_before,
+)
 from friren.persistence.receipts import WriteOutcome
 
 __all__ = ["apply_batch", "apply_each", "is_foundation", "prepare"]
@@ -20,7 +27,7 @@ __all__ = ["apply_batch", "apply_each", "is_foundation", "prepare"]
 
 def is_foundation(fact: Fact) -> bool:
     """Return whether other facts may need this one before they can even be prepared: an account, say."""
-    return _spec(fact.kind) is None
+    return _spec(fact.kind) is None and not tables_before(fact.kind)
 
 
 def prepare(facts: Sequence[Fact], *, using: str) -> None:
@@ -30,9 +37,11 @@ def prepare(facts: Sequence[Fact], *, using: str) -> None:
     Reference rows do no harm when the batch fails; made inside its transaction they could deadlock with another's.
     """
     for kind, places in _by_kind(facts).items():
-        spec = _spec(kind)
+        spec, own, some = _spec(kind), prepare_of(kind), [facts[place] for place in places]
         if spec is not None:
-            resolve_keys(spec.fields.values(), [facts[place] for place in places], using=using)
+            resolve_keys(spec.fields.values(), some, using=using)
+        if own is not None:
+            own(some, using=using)
 
 
 def apply_batch(facts: Sequence[Fact], *, using: str, producer: UUID | None = None) -> list[Verdict]:
@@ -113,14 +122,20 @@ def _known_kinds() -> frozenset[str]:
 
 @functools.cache
 def _rank(kind: str) -> int:
-    """Return how many tables of facts stand above this one; what has no table of facts comes first."""
-    return _depth(spec_named(kind).model, frozenset()) if kind in _known_kinds() else 0
+    """Return how many tables of facts stand above this kind; what others build on comes first."""
+    if kind in _known_kinds():
+        return _depth(spec_named(kind).model, frozenset())
+    return max((1 + _depth(model, frozenset()) for model in tables_before(kind)), default=0)
 
 
 def _depth(model: type[models.Model], above: frozenset[type[models.Model]]) -> int:
+    # What is filled in later refers to rows that come later: a signal to the trade that it led to.
+    later: tuple[str, ...] = getattr(model, "lifecycle", ())
     parents = {
         field.related_model
         for field in model._meta.concrete_fields
-        if isinstance(field, models.ForeignKey) and field.related_model not in {model, *above}
+        if isinstance(field, models.ForeignKey)
+        and field.name not in later
+        and field.related_model not in {model, *above}
     }
     return 1 + max((_depth(parent, above | {model}) for parent in parents), default=0)

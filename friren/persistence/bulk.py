@@ -10,7 +10,7 @@ from django.db import connections
 from friren.errors import RejectedRecordError
 from friren.persistence.batches import apply_batch, prepare
 from friren.persistence.facts import Fact
-from friren.persistence.handlers import Verdict, one_commit
+from friren.persistence.handlers import Verdict, one_commit, producer_of
 from friren.persistence.receipts import BulkReceipt, WriteOutcome
 from friren.persistence.settings import BULK_BATCH_ROWS, BULK_STATEMENT_SECONDS
 
@@ -74,4 +74,4 @@ def store_batch(facts: Sequence[Fact], *, using: str) -> list[Verdict]:
         with connections[using].cursor() as cursor:
             # A batch takes longer than the single record that the connection's own limit is made for.
             cursor.execute(f"SET LOCAL statement_timeout = {BULK_STATEMENT_SECONDS * 1000:.0f}")
-        return apply_batch(facts, using=using)
+        return apply_batch(facts, using=using, producer=producer_of(using))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.db import connections
@@ -77,7 +78,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
 
-def bounded_wrapper(using: str, alias: str, *, deadline: float) -> BaseDatabaseWrapper:
+def bounded_wrapper(using: str, alias: str, *, deadline: float, producer: UUID | None = None) -> BaseDatabaseWrapper:
     """
     Return a new Django connection to the database `using` under another alias, not yet connected.
 
@@ -86,6 +87,7 @@ def bounded_wrapper(using: str, alias: str, *, deadline: float) -> BaseDatabaseW
 
     Args:
         deadline: seconds that a call may take.
+        producer: whose connection it is; kept with the rows that are inserted on it.
     """
     settings = dict(connections.settings[using])
     options = dict(settings.get("OPTIONS", {}))
@@ -95,10 +97,12 @@ def bounded_wrapper(using: str, alias: str, *, deadline: float) -> BaseDatabaseW
     limits += f"-c statement_timeout={deadline * STATEMENT_SHARE * 1000:.0f}"
     options["options"] = f"{options.get('options') or ''} {limits}".strip()
     settings |= {"OPTIONS": options, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
-    wrapper: BaseDatabaseWrapper = _wrapper_class(settings["ENGINE"])(settings, alias)
+    wrapper: Any = _wrapper_class(settings["ENGINE"])(settings, alias)
+    wrapper.producer = producer
     # It is handed from thread to thread, one at a time.
     wrapper.inc_thread_sharing()
-    return wrapper
+    bounded: BaseDatabaseWrapper = wrapper
+    return bounded
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -25,34 +25,43 @@ __all__ = ["DIGEST_SIZE", "canonical", "digest_of"]
 DIGEST_SIZE: Final = 16
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND: Final = dt.timedelta(microseconds=1)
 _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
-def canonical(values: Mapping[str, Any]) -> bytes:
-    """Return the canonical JSON of the fields of a fact."""
-    return _encoder.encode(_plain_tree(values))
+def canonical(values: Mapping[str, Any], *, left_out: Collection[str] = ()) -> bytes:
+    """Return the canonical JSON of the fields of a fact, but for those `left_out`."""
+    return _encoder.encode({name: _plain_tree(value) for name, value in values.items() if name not in left_out})
 
 
-def digest_of(values: Mapping[str, Any]) -> bytes:
-    """Return the 16-byte digest of the fields of a fact."""
-    return hashlib.sha256(canonical(values)).digest()[:DIGEST_SIZE]
+def digest_of(values: Mapping[str, Any], *, left_out: Collection[str] = ()) -> bytes:
+    """Return the 16-byte digest of the fields of a fact, but for those `left_out`."""
+    return hashlib.sha256(canonical(values, left_out=left_out)).digest()[:DIGEST_SIZE]
 
 
 def _plain_tree(value: Any) -> Any:
-    # Nearly every value is of exactly one of these types.
-    exact = _EXACT_FORMS.get(type(value))
-    if exact is not None:
-        return exact(value)
-    form = _FORM_OF_TYPE.get(type(value))
+    # Nearly every value is of exactly one of these types: found at once, without asking one after the other.
+    kind = type(value)
+    if kind in _UNCHANGED:
+        return value
+    form = _FORM_OF_TYPE.get(kind)
     if form is not None:
         return form(value)
     if value is None or isinstance(value, str | bool):
         return value
-    for kind, form in _FORMS:
-        if isinstance(value, kind):
+    for of, form in _FORMS:
+        if isinstance(value, of):
             return form(value)
-    raise TypeError(f"{type(value).__name__} has no canonical form")
+    raise TypeError(f"{kind.__name__} has no canonical form")
+
+
+def _decimal(value: Decimal) -> str:
+    text = str(value)
+    return text if text.isdigit() else plain(value)
+
+
+def _microseconds(value: dt.datetime) -> int:
+    since = value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _whole(value: int) -> int | str:
@@ -65,30 +74,21 @@ def _number(value: float) -> float | int | str:
     return _whole(int(Decimal(repr(value)))) if value.is_integer() else value
 
 
+# What the encoder writes as it is wanted.
+_UNCHANGED: Final = frozenset({str, bool, UUID})
 # In this order: a datetime is a date.
 _FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (int, _whole),
     (float, _number),
-    (Decimal, plain),
-    (dt.datetime, lambda value: (value - _EPOCH) // _MICROSECOND),
+    (Decimal, _decimal),
+    (dt.datetime, _microseconds),
     (dt.date, dt.date.isoformat),
     (UUID, str),
     (bytes, bytes.hex),
     (Mapping, lambda value: {key: _plain_tree(item) for key, item in value.items()}),
     (list | tuple, lambda value: [_plain_tree(item) for item in value]),
 )
-_EXACT_FORMS: Final[dict[type, Callable[[Any], Any]]] = {
-    str: lambda value: value,
-    Decimal: plain,
-    UUID: str,
-    dict: lambda value: {key: _plain_tree(item) for key, item in value.items()},
-    list: lambda value: [_plain_tree(item) for item in value],
-    dt.datetime: lambda value: (value - _EPOCH) // _MICROSECOND,
-}
-# Nearly every value is of exactly one of these types: found at once, without asking one after the other.
 _FORM_OF_TYPE: Final[dict[type, Callable[[Any], Any]]] = {
-    str: lambda value: value,
-    bool: lambda value: value,
     **{kind: form for kind, form in _FORMS if isinstance(kind, type) and kind is not Mapping},
     dict: dict(_FORMS)[Mapping],
     list: dict(_FORMS)[list | tuple],

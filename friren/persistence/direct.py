@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import Error
 
@@ -31,6 +32,7 @@ class Direct:
         using: alias of the database in Django's settings.
         alias: under which the work sees the connection.
         deadline: seconds that it may take.
+        producer: the writer, kept with what is inserted one by one.
         wake: asks the background for a connection.
         failed: told of a connection that broke.
     """
@@ -41,13 +43,16 @@ class Direct:
         alias: str,
         *,
         deadline: float,
+        producer: UUID,
         circuit: Circuit,
         wake: Callable[[], None],
         failed: Callable[[object], None],
     ) -> None:
         self.alias, self.deadline, self._circuit, self._failed = alias, deadline, circuit, failed
         self.pool = Pool(
-            lambda: bounded_wrapper(using, alias, deadline=deadline), wake=wake, usable=lambda: circuit.closed
+            lambda: bounded_wrapper(using, alias, deadline=deadline, producer=producer),
+            wake=wake,
+            usable=lambda: circuit.closed,
         )
 
     def run(self, work: Callable[[str], Result], *, deadline: float | None = None) -> Result | None:
@@ -69,12 +74,14 @@ class Direct:
                     # Nobody answered in all that time: the next caller shall not wait for it again.
                     self._failed("no connection could be had within the deadline")
                 return None
+            self.pool.lend(wrapper, self.alias, until)
             try:
-                with self.pool.lent(wrapper, self.alias, until):
-                    return work(self.alias)
+                return work(self.alias)
             except Error as exc:
                 if not self._may_retry(exc):
                     return None
+            finally:
+                self.pool.take_back(wrapper, self.alias)
             if time.monotonic() + RETRY_PAUSE_SECONDS >= until:
                 return None
             time.sleep(RETRY_PAUSE_SECONDS * random.random())  # noqa: S311 - keeps rivals apart, no secret

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Serialization failure, deadlock, lock not available: others work on the same rows, and will have finished.
 CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
+# Out of memory for locks, statement timeout: a batch over a thousand partitions, say. Half of it may pass.
+TOO_MUCH: Final = frozenset({"53200", "57014"})
 
 
 class Source(Protocol):
@@ -151,7 +153,7 @@ class Drainer:
                 letters, waiting = letters[: wait.place], wait.waiting
                 continue
             except DatabaseError as exc:
-                if not is_refusal(exc):
+                if not is_refusal(exc) and (len(letters) == 1 or sqlstate_of(exc) not in TOO_MUCH):
                     raise
                 # No fact of the batch was found at fault, and yet it is refused: look at it more closely.
                 if len(letters) > 1:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
@@ -21,6 +20,7 @@ from django.db import connections
 from friren.core.ids import new_id
 from friren.errors import StopTradingError
 from friren.persistence.adoption import adopt
+from friren.persistence.aliases import alias_of
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.codec import encode
@@ -66,10 +66,13 @@ class Engine:
         self.address = Address.of(connections.settings[using])
         self.circuit = Circuit()
         self.buffer = Buffer()
-        direct = partial(Direct, using, circuit=self.circuit, wake=self._wake, failed=self._connection_failed)
-        self._writes = direct(f"{using}:writes", deadline=deadline)
-        self._patient = direct(f"{using}:patient", deadline=PATIENT_DEADLINE_SECONDS)
-        self._unnamed = new_id()  # until there is a journal
+        # The number of this writer, with the rows it inserts and of its journal, should it come to have one.
+        self.producer = new_id()
+        direct = partial(
+            Direct, using, producer=self.producer, circuit=self.circuit, wake=self._wake, failed=self._connection_failed
+        )
+        self._writes = direct(alias_of(using, "writes"), deadline=deadline)
+        self._patient = direct(alias_of(using, "patient"), deadline=PATIENT_DEADLINE_SECONDS)
         self._lock = threading.Lock()
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
@@ -153,7 +156,7 @@ class Engine:
     def _open_journal(self) -> Journal:
         with self._lock:
             if self._journal is None:
-                journal = Journal(self.root, self.address)
+                journal = Journal(self.root, self.address, producer=self.producer)
                 self._drainer = Drainer(journal, using=self.using)
                 self._journal = journal
                 self._start(self._drainer.run, "drainer")
@@ -235,11 +238,6 @@ class Engine:
             log.warning("the records that were in memory are safe")
 
     # --- the end
-
-    @property
-    def producer(self) -> UUID:
-        """The number of this writer."""
-        return self._journal.producer if self._journal is not None else self._unnamed
 
     @property
     def last_seq(self) -> int:

@@ -191,8 +191,7 @@ class FactSpec:
 
     def digest_of(self, values: Mapping[str, Any]) -> bytes:
         """Return the digest of a fact with these values."""
-        left_out = self.undigested
-        return digest_of({name: value for name, value in values.items() if name not in left_out})
+        return digest_of(values, left_out=self.undigested)
 
     def field_of(self, column: str) -> str:
         """Return the name of the field of a column, the column itself when it is none of the caller's."""

@@ -8,24 +8,24 @@ the model's fields. A kind with several rows registers a handler of its own, run
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
-from django.db import DatabaseError, connections, transaction
-from psycopg.types.json import Jsonb
+from django.db import DatabaseError, connections, models, transaction
 
 from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.facts import Fact, FactSpec, FieldSpec, spec_named
-from friren.persistence.prepared import fetch_prepared
+from friren.persistence.facts import Fact, FactSpec, spec_named
+from friren.persistence.inserts import insert_row
 from friren.persistence.receipts import Receipt, WriteOutcome
 
 __all__ = [
     "BatchHandler",
     "Handler",
     "MissingRowError",
+    "Prepare",
     "Verdict",
     "apply",
     "apply_all",
@@ -33,19 +33,23 @@ __all__ = [
     "batch_handler_of",
     "handler_of",
     "insert",
-    "insert_columns",
-    "insert_statement",
     "one_commit",
+    "prepare_of",
+    "producer_of",
     "register_handler",
+    "tables_before",
 ]
 
 Handler = Callable[..., Receipt]
 # What became of one fact of a batch: STORED or DUPLICATE, or why it was not stored.
 Verdict = WriteOutcome | RejectedRecordError
 BatchHandler = Callable[..., "list[Verdict]"]
+Prepare = Callable[..., None]
 
 _handlers: dict[str, Handler] = {}
 _batch_handlers: dict[str, BatchHandler] = {}
+_prepares: dict[str, Prepare] = {}
+_tables_before: dict[str, tuple[type[models.Model], ...]] = {}
 
 OPEN_TRANSACTION: Final = (
     "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
@@ -61,17 +65,30 @@ class MissingRowError(RejectedRecordError):
     """The row that a fact refers to is not stored; it may yet come by another way, then the fact can be stored."""
 
 
-def register_handler(kind: str, handler: Handler, *, batch: BatchHandler | None = None) -> None:
+def register_handler(
+    kind: str,
+    handler: Handler,
+    *,
+    batch: BatchHandler | None = None,
+    prepare: Prepare | None = None,
+    after: Sequence[type[models.Model]] = (),
+) -> None:
     """
     Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it.
 
     Args:
         batch: `batch(facts, *, using, producer)` stores many of them likewise, in order, and returns a verdict for
             each; without it they are stored one by one.
+        prepare: `prepare(facts, *, using)` makes what their transaction will need, in commits of its own.
+        after: of a kind without a table of its own: the tables whose rows it changes or refers to. With none,
+            others build on it, and it is committed before them.
     """
     _handlers[kind] = handler
     if batch is not None:
         _batch_handlers[kind] = batch
+    if prepare is not None:
+        _prepares[kind] = prepare
+    _tables_before[kind] = tuple(after)
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -84,6 +101,16 @@ def batch_handler_of(kind: str) -> BatchHandler | None:
     return _batch_handlers.get(kind)
 
 
+def prepare_of(kind: str) -> Prepare | None:
+    """Return what makes the ground for facts of a kind, if it needs any."""
+    return _prepares.get(kind)
+
+
+def tables_before(kind: str) -> tuple[type[models.Model], ...]:
+    """Return the tables whose rows a kind without a table of its own changes or refers to."""
+    return _tables_before.get(kind, ())
+
+
 def apply(fact: Fact, *, using: str) -> Receipt:
     """
     Store `fact` in one commit of its own.
@@ -93,10 +120,10 @@ def apply(fact: Fact, *, using: str) -> Receipt:
         DatabaseError: the database is in trouble.
         RuntimeError: called inside an open transaction, which could still take the record back.
     """
+    if fact.kind in _handlers:
+        return apply_all([fact], using=using)[0]
     _refuse_open_transaction(using)
-    if fact.kind not in _handlers:
-        return insert(fact, using=using)
-    return apply_all([fact], using=using)[0]
+    return insert(fact, using=using)
 
 
 def apply_all(facts: Sequence[Fact], *, using: str) -> list[Receipt]:
@@ -129,6 +156,12 @@ def _refuse_open_transaction(using: str) -> None:
         raise RuntimeError(OPEN_TRANSACTION)
 
 
+def producer_of(using: str) -> UUID | None:
+    """Return the number of the engine whose connection `using` names; None for one of Django's own."""
+    found: UUID | None = getattr(connections[using], "producer", None)
+    return found
+
+
 def insert(fact: Fact, *, using: str) -> Receipt:
     """
     Insert the row of `fact`, or find that it is there already.
@@ -141,12 +174,11 @@ def insert(fact: Fact, *, using: str) -> Receipt:
     """
     spec = spec_named(fact.kind)
     connection = connections[using]
-    parameters = _parameters(spec, fact, using)
     # A refused statement spoils the transaction around it. Only a second key can be refused in the normal course.
     guarded = connection.in_atomic_block and "external_id" in fact.values
     try:
         with transaction.atomic(using=using) if guarded else contextlib.nullcontext():
-            if fetch_prepared(connection, _insert_sql(spec.kind), parameters):
+            if insert_row(fact, connection=connection, using=using, producer=getattr(connection, "producer", None)):
                 return Receipt(fact.id, WriteOutcome.STORED)
     except DatabaseError as exc:
         found = _stored_already(spec, fact, exc, using) if guarded or not connection.in_atomic_block else None
@@ -154,17 +186,6 @@ def insert(fact: Fact, *, using: str) -> Receipt:
             return found
         _raise_refusal(spec, fact, exc)
     return _compare(spec, fact, {"id": fact.id}, using)
-
-
-def insert_columns(kind: str) -> list[str]:
-    """Return the columns that `insert_statement` gives values for, in their order."""
-    return ["id", "digest", *(field.column for field in spec_named(kind).fields.values())]
-
-
-def insert_statement(fact: Fact, *, using: str) -> tuple[str, Sequence[Any]]:
-    """Return the SQL by which `insert` stores a fact, and its values; it returns no row where the id is taken."""
-    spec = spec_named(fact.kind)
-    return _insert_sql(spec.kind), _parameters(spec, fact, using)
 
 
 def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Receipt:
@@ -222,38 +243,3 @@ def _diagnosis(exc: DatabaseError) -> tuple[str, str]:
     cause = exc.__cause__
     diag = getattr(cause, "diag", None)
     return getattr(cause, "sqlstate", None) or "", getattr(diag, "constraint_name", None) or ""
-
-
-@functools.cache
-def _insert_sql(kind: str) -> str:
-    spec = spec_named(kind)
-    columns = insert_columns(kind)
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join(["%s"] * len(columns))
-    # Names come from the models, never from a caller.
-    return (
-        f'INSERT INTO "{spec.model._meta.db_table}" ({names}) VALUES ({marks}) '  # noqa: S608
-        "ON CONFLICT (id) DO NOTHING RETURNING id"
-    )
-
-
-def _parameters(spec: FactSpec, fact: Fact, using: str) -> list[Any]:
-    names, defaults, special = _layout(spec.kind)
-    row = [fact.id, fact.digest, *map(fact.values.get, names, defaults)]
-    for place, field in special:
-        value = fact.values.get(field.name)
-        if value is not None:
-            natural = field.natural
-            row[place] = Jsonb(value) if natural is None else natural.resolve(value, fact, using=using)
-    return row
-
-
-@functools.cache
-def _layout(kind: str) -> tuple[tuple[str, ...], tuple[Any, ...], tuple[tuple[int, FieldSpec], ...]]:
-    """Return names and defaults in the order of the columns, and the places that hold more than a plain value."""
-    fields = list(spec_named(kind).fields.values())
-    defaults = [
-        Jsonb(field.default) if field.is_json and field.default is not None else field.default for field in fields
-    ]
-    special = [(place, field) for place, field in enumerate(fields, 2) if field.is_json or field.natural is not None]
-    return tuple(field.name for field in fields), tuple(defaults), tuple(special)

@@ -13,7 +13,7 @@ from friren.errors import FrirenError
 from friren.persistence.choices import Shelf
 from friren.persistence.codec import RejectedFill, UnreadableRecordError, decode
 from friren.persistence.copy import refusal_of
-from friren.persistence.facts import Fact, spec_named
+from friren.persistence.facts import Fact, fact_kinds, spec_named
 from friren.persistence.journal import Damage, Record
 from friren.persistence.models import DeadLetter
 
@@ -56,7 +56,7 @@ def letter_of(entry: Record | Damage) -> Letter:
         fact = decode(entry.payload)
         fact.digest  # noqa: B018 - worked out now, because a value without a plain form has none
     except Exception as exc:  # noqa: BLE001 - whatever it is, one record must not stop those behind it
-        error = (fact and refusal_of(spec_named(fact.kind), fact)) or exc
+        error = (fact and fact.kind in fact_kinds() and refusal_of(spec_named(fact.kind), fact)) or exc
         fact = None
     return Letter(entry.seq, entry.seq, entry.payload, fact, error)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import collections
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.db import connections
@@ -41,7 +40,8 @@ class Pool:
         size: int = CONNECTIONS_MAX,
     ) -> None:
         self._make, self._wake, self._usable, self._size = make, wake, usable, size
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._ready: collections.deque[BaseDatabaseWrapper] = collections.deque()
         self._open = 0
         self._wanted = 0
@@ -53,7 +53,7 @@ class Pool:
 
     def borrow(self, until: float) -> BaseDatabaseWrapper | None:
         """Return an open connection, None when there is none at `until` (time.monotonic()) or none can be had."""
-        with self._changed:
+        with self._lock:
             if not self._ready and not self._await(until):
                 return None
             # The one used last: the others may rest, and what rests long is found out by the server's end.
@@ -70,36 +70,33 @@ class Pool:
         finally:
             self._wanted -= 1
 
-    @contextmanager
-    def lent(self, wrapper: BaseDatabaseWrapper, alias: str, until: float | None) -> Iterator[None]:
-        """Let this thread's ORM use a borrowed connection under `alias` until the moment `until`."""
+    def lend(self, wrapper: BaseDatabaseWrapper, alias: str, until: float | None) -> None:
+        """Let this thread's ORM use a borrowed connection under `alias` until the moment `until`, or `take_back`."""
         connection: Any = wrapper.connection
         connection.deadline_at = until
         connections[alias] = wrapper
-        try:
-            yield
-        finally:
-            del connections[alias]
-            self._take_back(wrapper)
 
-    def _take_back(self, wrapper: BaseDatabaseWrapper) -> None:
+    def take_back(self, wrapper: BaseDatabaseWrapper, alias: str) -> None:
+        """Have a connection that was lent; one that is not as it was is closed."""
+        del connections[alias]
         connection: Any = wrapper.connection
         sound = (
             connection is not None
             and not connection.closed
-            and connection.info.transaction_status == TransactionStatus.IDLE
+            and connection.pgconn.transaction_status == TransactionStatus.IDLE
             and not wrapper.in_atomic_block
         )
         if not sound and connection is not None:
             connection.close()
-        with self._changed:
+        with self._lock:
             if sound and self._usable():
                 self._ready.append(wrapper)
             else:
                 if sound:
                     connection.close()
                 self._open -= 1
-            self._changed.notify()
+            if self._wanted:
+                self._changed.notify()
 
     def connect_wanted(self) -> None:
         """

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+from psycopg import adapt, generators, pq
+from psycopg.errors import error_from_result
 
-__all__ = ["fetch_prepared"]
+__all__ = ["Statement", "fetch_prepared", "run_statement"]
+
+# The attribute of a connection that holds the names of what was prepared on it.
+_KNOWN: Final = "friren_statements"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Statement:
+    """
+    A statement whose parameters are given as PostgreSQL reads them, see friren.persistence.wire.
+
+    Attributes:
+        name: by which a connection knows it.
+        sql: with parameters as $1, $2, …
+        formats: of the parameters, in their order.
+    """
+
+    name: bytes
+    sql: bytes
+    formats: tuple[int, ...]
 
 
 def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -23,3 +45,108 @@ def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(sql, parameters).fetchall()
+
+
+def run_statement(connection: Any, statement: Statement, parameters: Sequence[bytes | None]) -> int:
+    """
+    Run a statement, and return how many rows it gave.
+
+    Where it is a transaction of its own this is done below psycopg's cursors: they cost more than everything else
+    that a record takes in this process.
+
+    Args:
+        connection: of Django, on any alias, inside a transaction or not.
+        parameters: in the formats of the statement.
+
+    Raises:
+        DatabaseError: as from any cursor.
+    """
+    if connection.connection is None:
+        connection.ensure_connection()
+    if connection.needs_rollback:
+        connection.validate_no_broken_transaction()
+    try:
+        if connection.connection.autocommit:
+            return _run(connection.connection, statement, parameters)
+        return _run_by_cursor(connection.connection, statement, parameters)
+    except psycopg.Error:
+        with connection.wrap_database_errors:
+            raise
+
+
+def _run(connection: psycopg.Connection[Any], statement: Statement, parameters: Sequence[bytes | None]) -> int:
+    pgconn = connection.pgconn
+    if connection.prepare_threshold is None:  # behind a pooler that lends connections by transaction
+        pgconn.send_query_params(statement.sql, parameters, param_formats=statement.formats)
+        return _answer(connection)
+    known: set[bytes] | None = getattr(connection, _KNOWN, None)
+    if known is None:
+        known = set()
+        setattr(connection, _KNOWN, known)
+    try:
+        return _execute(connection, statement, parameters, known)
+    except psycopg.errors.InvalidSqlStatementName:
+        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again.
+        known.clear()
+        return _execute(connection, statement, parameters, known)
+    except psycopg.errors.FeatureNotSupported:
+        # "cached plan must not change result type", after an ALTER TYPE: who asks next has a connection without plans.
+        connection.close()
+        raise
+
+
+def _execute(
+    connection: psycopg.Connection[Any], statement: Statement, parameters: Sequence[bytes | None], known: set[bytes]
+) -> int:
+    pgconn = connection.pgconn
+    if statement.name not in known:
+        pgconn.send_prepare(statement.name, statement.sql)
+        _answer(connection)
+        known.add(statement.name)
+    pgconn.send_query_prepared(statement.name, parameters, statement.formats)
+    return _answer(connection)
+
+
+def _answer(connection: psycopg.Connection[Any]) -> int:
+    result = connection.wait(generators.execute(connection.pgconn))[-1]
+    if result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+        raise error_from_result(result, encoding=connection.info.encoding)
+    found: int = result.ntuples
+    return found
+
+
+def _run_by_cursor(
+    connection: psycopg.Connection[Any], statement: Statement, parameters: Sequence[bytes | None]
+) -> int:
+    forms = {pq.Format.TEXT: _TextForm, pq.Format.BINARY: _BinaryForm}
+    given = [
+        None if value is None else forms[pq.Format(form)](value)
+        for value, form in zip(parameters, statement.formats, strict=True)
+    ]
+    with psycopg.RawCursor(connection) as cursor:
+        return len(cursor.execute(statement.sql, given).fetchall())
+
+
+class _TextForm(bytes):
+    """A parameter as it is sent, in text."""
+
+
+class _BinaryForm(bytes):
+    """A parameter as it is sent, in binary."""
+
+
+class _TextDumper(adapt.Dumper):
+    """Sends it as it is; of what type it is, the server knows from its place."""
+
+    def dump(self, obj: bytes) -> bytes:
+        return obj
+
+
+class _BinaryDumper(_TextDumper):
+    """The same in binary."""
+
+    format = pq.Format.BINARY
+
+
+psycopg.adapters.register_dumper(_TextForm, _TextDumper)
+psycopg.adapters.register_dumper(_BinaryForm, _BinaryDumper)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import functools
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from friren.persistence.facts import natural_key_of
 from friren.persistence.prepared import fetch_prepared
 from friren.persistence.receipts import Rows
 
-__all__ = ["PAGE_ROWS_MAX", "check_limit", "light_rows", "newest_first", "row_type"]
+__all__ = ["PAGE_ROWS_MAX", "check_limit", "first_row", "newest_first", "row_type"]
 
 # A page a person or a plot can use; what is longer is paged by `after=`.
 PAGE_ROWS_MAX: Final = 100_000
@@ -82,9 +83,32 @@ def row_type(model: type[models.Model]) -> type[msgspec.Struct]:
     return msgspec.defstruct(f"{model.__name__}Row", fields, frozen=True, module=__name__)
 
 
-def light_rows(rows: QuerySet[Any, Any]) -> list[Any]:
-    """Return the rows of a queryset as light structs; those of the last time while the database is away."""
-    return _answer(rows).rows
+def first_row(rows: QuerySet[Any, Any], *, unknown: Mapping[str, Any]) -> Any | None:
+    """
+    Return the first row of a queryset as a light struct that says how fresh it is, or None when there is none.
+
+    Args:
+        unknown: what stands in a row of which nothing is known.
+
+    Returns:
+        The row, with `as_of` and `stale` as of `Rows`. None is the database's own answer. While the database is away
+        and no row is known from before, it is a row of `unknown` and Nones: that is not the same as none.
+    """
+    found = _answer(rows[:1])
+    if not found.rows and not found.stale:
+        return None
+    model: type[models.Model] = rows.model
+    make = _answered_type(model)
+    values: dict[str, Any] = dict.fromkeys(make.__struct_fields__)
+    values.update(msgspec.structs.asdict(found.rows[0]) if found.rows else unknown)
+    values.update(as_of=found.as_of, stale=found.stale)
+    return make(**values)
+
+
+@functools.cache
+def _answered_type(model: type[models.Model]) -> type[msgspec.Struct]:
+    fields = [*row_type(model).__annotations__.items(), ("as_of", dt.datetime | None), ("stale", bool)]
+    return msgspec.defstruct(f"{model.__name__}Answer", fields, frozen=True, module=__name__)
 
 
 def _answer(rows: QuerySet[Any, Any]) -> Answer:

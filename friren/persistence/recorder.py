@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from friren.errors import ConfigurationError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
@@ -25,6 +25,7 @@ from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, SE
 
 __all__ = ["Recorder"]
 
+Result = TypeVar("Result")
 MODES: Final = ("direct", "journal")
 DURABILITIES: Final = ("sync", "os")
 
@@ -108,6 +109,24 @@ class Recorder:
         self._refuse()
         return record_in_batches(makers, self._record_batch, parameters=parameters or {})
 
+    def store_many(self, write: Callable[[str], Result], *, ordered: bool = False) -> Result | None:
+        """
+        Run `write(alias)`, which stores many records in one commit; None when they have to go by `journal`.
+
+        Args:
+            ordered: they must not overtake what this process has in its journal.
+        """
+        self._refuse()
+        engine = engine_for(self.using)
+        if not self._direct or (ordered and not engine.caught_up()):
+            return None
+        return engine.store(write, deadline=BULK_DEADLINE_SECONDS)
+
+    def journal(self, fact: Fact) -> Receipt:
+        """Take a fact into the journal, whatever the mode. Errors as for `record`."""
+        self._refuse()
+        return self._accept(fact)
+
     def keep_rejected(self, kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> None:
         """Keep what a caller said of an executed fill that was refused, on the `rejected` shelf."""
         engine_for(self.using).keep(encode_rejected(kind, said, error))
@@ -149,9 +168,9 @@ class Recorder:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
         until = time.monotonic() + engine.deadline
-        policies = [policy_of(fact.kind) for fact in facts]
-        if any(policy.ordered for policy in policies) and not engine.caught_up():
-            return None
+        for fact in facts:
+            if policy_of(fact.kind).ordered and not engine.caught_up():
+                return None
         # Asked before the attempt: what is missing then may be stored by the time that the refusal is here.
         behind = engine.backlog > 0
         for last in (False, True):
@@ -164,8 +183,8 @@ class Recorder:
                 break
             if not engine.caught_up():
                 return None
-        for fact, policy in zip(facts, policies, strict=True):
-            self._keep_refused(fact, policy, error)
+        for fact in facts:
+            self._keep_refused(fact, policy_of(fact.kind), error)
         raise _final(error)
 
     def _record_batch(self, facts: Sequence[Fact]) -> list[handlers.Verdict]:
@@ -174,8 +193,7 @@ class Recorder:
         policies = [policy_of(fact.kind) for fact in facts]
         if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
             return [self._accept(fact).outcome for fact in facts]
-        # Asked once, and before the attempt: what is missing then goes through the journal too, and no fact waits.
-        backlog = engine.backlog > 0
+        behind = engine.backlog > 0  # before the attempt, as in _store
         try:
             verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
         except RejectedRecordError:
@@ -183,8 +201,15 @@ class Recorder:
             return [self._verdict(fact) for fact in facts]
         if verdicts is None:
             return [self._accept(fact).outcome for fact in facts]
-        judged = zip(facts, policies, verdicts, strict=True)
-        return [self._settled(fact, policy, verdict, backlog=backlog) for fact, policy, verdict in judged]
+        # What they refer to may still have been in the journal; the batch waits for it once.
+        missing = behind and any(isinstance(verdict, handlers.MissingRowError) for verdict in verdicts)
+        again = self._verdict if missing and engine.caught_up() else lambda fact: self._accept(fact).outcome
+        return [
+            again(fact)
+            if missing and isinstance(verdict, handlers.MissingRowError)
+            else self._settled(fact, policy, verdict)
+            for fact, policy, verdict in zip(facts, policies, verdicts, strict=True)
+        ]
 
     def _verdict(self, fact: Fact) -> handlers.Verdict:
         try:
@@ -192,11 +217,9 @@ class Recorder:
         except RejectedRecordError as exc:
             return exc
 
-    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict, *, backlog: bool) -> handlers.Verdict:
+    def _settled(self, fact: Fact, policy: KindPolicy, verdict: handlers.Verdict) -> handlers.Verdict:
         """Return the verdict of a batch on one fact, once what follows from a refusal is done."""
         if isinstance(verdict, RejectedRecordError):
-            if isinstance(verdict, handlers.MissingRowError) and backlog:
-                return self._accept(fact).outcome  # what it refers to may still be in the journal
             self._keep_refused(fact, policy, verdict)
             return _final(verdict)
         return verdict

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -18,11 +17,12 @@ from uuid import UUID
 from django.db import Error, connections
 from psycopg.pq import TransactionStatus
 
-from friren.persistence.facts import Fact, spec_of
-from friren.persistence.handlers import insert_columns, insert_statement
+from friren.persistence.facts import Fact, FieldSpec, spec_of
+from friren.persistence.handlers import producer_of
+from friren.persistence.inserts import insert_of
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.retry import Phase, Verdict, judge
-from friren.persistence.roundtrip import Row, Statement, exchange
+from friren.persistence.roundtrip import Call, Row, exchange
 from portfolio_manager.accounting import Fill, Fold
 from portfolio_manager.booking.changes import POSITIONS, Changes, StoredPosition, rows_of, saved, take_sums
 from portfolio_manager.booking.database import insert_sql, sql, update_sql
@@ -33,9 +33,9 @@ from trading_engine.models import Trade
 
 __all__ = ["store_and_book"]
 
-_BEGIN: Final[Statement] = ("BEGIN", ())
-_COMMIT: Final[Statement] = ("COMMIT", ())
-_ROLLBACK: Final[Statement] = ("ROLLBACK", ())
+_BEGIN: Final[Call] = ("BEGIN", ())
+_COMMIT: Final[Call] = ("COMMIT", ())
+_ROLLBACK: Final[Call] = ("ROLLBACK", ())
 _OPEN: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 
 
@@ -55,7 +55,7 @@ def store_and_book(fact: Fact, *, using: str) -> Receipt | None:
         DatabaseError: the database is in trouble.
     """
     connection = connections[using]
-    insert = insert_statement(fact, using=using)
+    insert = insert_of(fact, using=using, producer=producer_of(using))
     try:
         return _store_and_book(connection, fact, insert, using)
     except Error as exc:
@@ -67,8 +67,8 @@ def store_and_book(fact: Fact, *, using: str) -> Receipt | None:
             exchange(connection, _ROLLBACK)
 
 
-def _store_and_book(connection: Any, fact: Fact, insert: Statement, using: str) -> Receipt | None:
-    told = _fill_columns(insert[1])
+def _store_and_book(connection: Any, fact: Fact, insert: Call, using: str) -> Receipt | None:
+    told = _fill_row(fact, using)
     key, at, instrument_type, symbol, market = told[:5]
     group = Group(instrument_type, symbol, market, told[_STRATEGY])
     account = fact.values["account"]
@@ -104,7 +104,7 @@ def _fold(books: Locked, fill: Fill, held: Mapping[UUID, StoredPosition]) -> Cha
     )
 
 
-def _writes(books: Locked, changes: Changes, held: Mapping[UUID, StoredPosition]) -> Iterator[Statement]:
+def _writes(books: Locked, changes: Changes, held: Mapping[UUID, StoredPosition]) -> Iterator[Call]:
     for table, rows in rows_of(books, changes):
         if table is POSITIONS:
             # One by one: what closes makes room for what opens.
@@ -114,7 +114,7 @@ def _writes(books: Locked, changes: Changes, held: Mapping[UUID, StoredPosition]
             yield insert_sql(*table, rows=len(rows)), list(itertools.chain.from_iterable(rows))
 
 
-def _moved(row: Row) -> Statement:
+def _moved(row: Row) -> Call:
     """Return what writes a position that is there: what identifies it stays, the account at its end among it."""
     model, columns = POSITIONS
     return update_sql(model, columns[_KEPT:-1]), (*row[_KEPT:-1], row[0])
@@ -124,16 +124,21 @@ _KEPT: Final = POSITION_COLUMNS.index("quantity")
 _STRATEGY: Final = FILL_COLUMNS.index("strategy_used")
 
 
-def _fill_columns(stored: Any) -> Row:
-    """Return what is stored of a fill as FILL_COLUMNS, out of the values of its insert."""
-    pick: operator.itemgetter[Any] = _places()
-    return tuple(pick(stored))
+def _fill_row(fact: Fact, using: str) -> Row:
+    """Return what is stored of a fill as FILL_COLUMNS."""
+    row = [fact.id]
+    for field in _fill_fields():
+        value = fact.values.get(field.name, field.default)
+        if value is not None and field.natural is not None:
+            value = field.natural.resolve(value, fact, using=using)
+        row.append(value)
+    return tuple(row)
 
 
 @functools.cache
-def _places() -> operator.itemgetter[Any]:
-    columns = insert_columns(spec_of(Trade).kind)
-    return operator.itemgetter(*map(columns.index, FILL_COLUMNS))
+def _fill_fields() -> list[FieldSpec]:
+    fields = {field.column: field for field in spec_of(Trade).fields.values()}
+    return [fields[column] for column in FILL_COLUMNS[1:]]
 
 
 # Where a row of the second question says how the position's legs end.

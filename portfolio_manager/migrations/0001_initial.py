@@ -7,7 +7,6 @@ import friren.core.fields
 import friren.core.functions
 import friren.core.ids
 import pgtrigger.compiler
-import pgtrigger.migrations
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
@@ -40,7 +39,9 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('booked_seq__gte', 0), ('trade_count__gte', 0)), name='ck_state_counts')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('booked_seq__gte', 0), ('trade_count__gte', 0)), name='ck_state_counts'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -67,6 +68,26 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='cashmovement_seq_brin', pages_per_range=16),
+                    models.Index(fields=['account', 'recorded_seq'], name='cash_by_seq'),
+                    models.Index(fields=['account', '-occurred_at', '-id'], name='cash_by_account'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('account', 'venue', 'external_id'), name='cash_external'),
+                    models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ck_cash_amount', violation_error_code='amount', violation_error_message='must not be 0'),
+                    models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='ck_cash_currency', violation_error_code='currency', violation_error_message='must not be empty'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'DEPOSIT'), _negated=True), ('amount__gt', 0), _connector='OR'), name='ck_cash_deposit', violation_error_code='amount', violation_error_message='a DEPOSIT is more than 0'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'WITHDRAWAL'), _negated=True), ('amount__lt', 0), _connector='OR'), name='ck_cash_withdrawal', violation_error_code='amount', violation_error_message='a WITHDRAWAL is less than 0'),
+                    models.CheckConstraint(condition=models.Q(('kind', 'TRANSFER'), ('counter_account__isnull', True), _connector='OR'), name='ck_cash_transfer', violation_error_code='counter_account', violation_error_message='only a TRANSFER has one'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='13cb8dd1f22d5012f1c30a4effe9dc9f375aeea7', operation='UPDATE', pgid='pgtrigger_frozen_65d72', table='portfolio_manager_cashmovement', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='707f886eef302cf9c65fa5fb41904980dda8ed79', operation='DELETE', pgid='pgtrigger_no_delete_a520a', table='portfolio_manager_cashmovement', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='f9af0a5f7c9b7c76839b09d0de9fda9626f76296', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_27e76', table='portfolio_manager_cashmovement', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.occurred_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_cashmovement WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'occurred_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='88112f7635c02dab3102b6d6b28958fb3c825f76', operation='INSERT', pgid='pgtrigger_period_open_e15da', table='portfolio_manager_cashmovement', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='same_account_corrects', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.corrects_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM portfolio_manager_cashmovement WHERE id = NEW.corrects_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'corrects_id';\n            END IF;\n            RETURN NEW;\n        ", hash='28cbfbb97b9439c5e64f8a1013da8dbfea6dd88b', operation='INSERT', pgid='pgtrigger_same_account_corrects_c0544', table='portfolio_manager_cashmovement', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -89,6 +110,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='corporateaction_seq_brin', pages_per_range=16),
+                    models.Index(fields=['account', 'recorded_seq'], name='action_by_seq'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'symbol', 'kind', 'effective_at'), name='corporate_action_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('amount__isnull', True), ('kind', 'SPLIT'), ('ratio__isnull', False)), models.Q(('amount__isnull', False), ('kind', 'DIVIDEND'), ('ratio__isnull', True)), _connector='OR'), name='ck_action_shape', violation_error_code='kind', violation_error_message='a SPLIT has a ratio and no amount, a DIVIDEND an amount and no ratio'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e21709532bc08b42773ec206039b828af37a1e40', operation='UPDATE', pgid='pgtrigger_frozen_9f76d', table='portfolio_manager_corporateaction', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='747f57c32d7fd5b2cbe570c1b953f9e847d75c7e', operation='DELETE', pgid='pgtrigger_no_delete_ed042', table='portfolio_manager_corporateaction', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='0b028c40376fb70369ddb841de802b42a474d433', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_87784', table='portfolio_manager_corporateaction', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.effective_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_corporateaction WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'effective_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='1884cb98a3513b7d36488472d204bfe83e9880e9', operation='INSERT', pgid='pgtrigger_period_open_4673c', table='portfolio_manager_corporateaction', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -109,6 +144,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='marketresolution_seq_brin', pages_per_range=16),
+                    models.Index(fields=['account', 'recorded_seq'], name='resolution_by_seq'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'market'), name='one_resolution'),
+                    models.CheckConstraint(condition=models.Q(('yes_payout__gte', 0), ('yes_payout__lte', 1)), name='ck_resolution_payout', violation_error_code='yes_payout', violation_error_message='must be between 0 and 1'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'YES'), _negated=True), ('yes_payout', 1), _connector='OR'), name='ck_resolution_yes', violation_error_code='yes_payout', violation_error_message='is 1 when the outcome is YES'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'NO'), _negated=True), ('yes_payout', 0), _connector='OR'), name='ck_resolution_no', violation_error_code='yes_payout', violation_error_message='is 0 when the outcome is NO'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4a257de9bd4d9606b9fb644ae12286023df8f518', operation='UPDATE', pgid='pgtrigger_frozen_e4b1f', table='portfolio_manager_marketresolution', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='80202b2aa4b47e8a3f75c3ed775e87f924829c19', operation='DELETE', pgid='pgtrigger_no_delete_4a8e6', table='portfolio_manager_marketresolution', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='ad579002486297f5a14cfe6c312c34ee11ee0990', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ca513', table='portfolio_manager_marketresolution', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.resolved_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_marketresolution WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'resolved_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='15a8e67c1efaebe2963c28800a6ae4fa53552fe2', operation='INSERT', pgid='pgtrigger_period_open_d3389', table='portfolio_manager_marketresolution', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -130,6 +181,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='periodcheckpoint_seq_brin', pages_per_range=16),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'closes_at'), name='one_checkpoint'),
+                    models.CheckConstraint(condition=models.Q(('trade_count__gte', 0)), name='ck_checkpoint_trades', violation_error_code='trade_count', violation_error_message='must not be negative'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4bf389d0413565c98ca1becb665a94fd04d08df9', operation='UPDATE', pgid='pgtrigger_frozen_b9be5', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7b1158761d95fd69fb7f8e66830bc092de9505d6', operation='DELETE', pgid='pgtrigger_no_delete_36b6a', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='6e3a24adebf9f86087b0ac92a83362278eacaa32', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_a1b5e', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -170,6 +233,23 @@ class Migration(migrations.Migration):
                 ('symbol', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='trading_engine.symbol')),
                 ('trade', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='position', to='trading_engine.trade')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['account', 'status', '-opened_at'], name='position_by_account'),
+                    models.Index(fields=['symbol', 'status'], name='position_by_symbol'),
+                    models.Index(fields=['status'], name='position_by_status'),
+                    models.Index(condition=models.Q(('market__isnull', False)), fields=['market'], name='position_by_market'),
+                    models.Index(fields=['opened_at'], name='position_opened'),
+                    models.Index(fields=['side'], name='position_by_side'),
+                    models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['account', '-closed_at'], name='position_closed'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('account', 'instrument_type', 'symbol', 'market', 'strategy_used', 'slot'), name='one_open_position', nulls_distinct=False),
+                    models.CheckConstraint(condition=models.Q(models.Q(('market__isnull', True), ('symbol__isnull', False)), models.Q(('market__isnull', False), ('symbol__isnull', True)), _connector='OR'), name='ck_position_instrument'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('instrument_type', 'PREDICTION'), ('market__isnull', False), ('side__in', ('YES', 'NO'))), models.Q(models.Q(('instrument_type', 'PREDICTION'), _negated=True), ('market__isnull', True), ('side__in', ('LONG', 'SHORT'))), _connector='OR'), name='ck_position_shape'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', False), ('quantity', 0), ('status', 'closed')), models.Q(('closed_at__isnull', True), ('quantity__gt', 0), ('status', 'open')), _connector='OR'), name='ck_position_status'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='LedgerEntry',
@@ -188,6 +268,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'Ledger entries',
+                'indexes': [
+                    models.Index(fields=['account', 'occurred_at', 'id'], name='ledger_by_account'),
+                    models.Index(condition=models.Q(('position__isnull', False)), fields=['position'], name='ledger_by_position'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('trade', 'cash_movement', 'corporate_action', 'resolution', 'position', 'kind'), name='ledger_once', nulls_distinct=False),
+                    models.CheckConstraint(condition=models.Q(models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', False)), models.Q(('cash_movement__isnull', False), ('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', False), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', True), ('resolution__isnull', False), ('trade__isnull', True)), _connector='OR'), name='ck_ledger_source'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -211,6 +299,20 @@ class Migration(migrations.Migration):
                 ('resolution', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='portfolio_manager.marketresolution')),
                 ('trade', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading_engine.trade')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['position', 'executed_at', 'id'], name='fill_by_position'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('trade', 'leg'), name='fill_leg'),
+                    models.UniqueConstraint(fields=('corporate_action', 'position'), name='fill_action'),
+                    models.UniqueConstraint(fields=('resolution', 'position'), name='fill_resolution'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', False)), models.Q(('corporate_action__isnull', False), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('corporate_action__isnull', True), ('resolution__isnull', False), ('trade__isnull', True)), _connector='OR'), name='ck_fill_source'),
+                    models.CheckConstraint(condition=models.Q(('leg__gte', 0), ('leg__lte', 1)), name='ck_fill_leg'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('corporate_action__isnull', False), ('role', 'SPLIT')), models.Q(models.Q(('role', 'SPLIT'), _negated=True), ('corporate_action__isnull', True)), _connector='OR'), name='ck_fill_split'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resolution__isnull', False), ('role', 'RESOLVE')), models.Q(models.Q(('role', 'RESOLVE'), _negated=True), ('resolution__isnull', True)), _connector='OR'), name='ck_fill_resolve'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RiskMetrics',
@@ -229,258 +331,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'Risk metrics',
+                'indexes': [
+                    models.Index(fields=['timestamp'], name='riskmetrics_time'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'as_of_date'), name='one_risk_day'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='cashmovement',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='cashmovement_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='cashmovement',
-            index=models.Index(fields=['account', 'recorded_seq'], name='cash_by_seq'),
-        ),
-        migrations.AddIndex(
-            model_name='cashmovement',
-            index=models.Index(fields=['account', '-occurred_at', '-id'], name='cash_by_account'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('account', 'venue', 'external_id'), name='cash_external'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ck_cash_amount', violation_error_code='amount', violation_error_message='must not be 0'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='ck_cash_currency', violation_error_code='currency', violation_error_message='must not be empty'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'DEPOSIT'), _negated=True), ('amount__gt', 0), _connector='OR'), name='ck_cash_deposit', violation_error_code='amount', violation_error_message='a DEPOSIT is more than 0'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'WITHDRAWAL'), _negated=True), ('amount__lt', 0), _connector='OR'), name='ck_cash_withdrawal', violation_error_code='amount', violation_error_message='a WITHDRAWAL is less than 0'),
-        ),
-        migrations.AddConstraint(
-            model_name='cashmovement',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'TRANSFER'), ('counter_account__isnull', True), _connector='OR'), name='ck_cash_transfer', violation_error_code='counter_account', violation_error_message='only a TRANSFER has one'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='13cb8dd1f22d5012f1c30a4effe9dc9f375aeea7', operation='UPDATE', pgid='pgtrigger_frozen_65d72', table='portfolio_manager_cashmovement', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='707f886eef302cf9c65fa5fb41904980dda8ed79', operation='DELETE', pgid='pgtrigger_no_delete_a520a', table='portfolio_manager_cashmovement', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='f9af0a5f7c9b7c76839b09d0de9fda9626f76296', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_27e76', table='portfolio_manager_cashmovement', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.occurred_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_cashmovement WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'occurred_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='88112f7635c02dab3102b6d6b28958fb3c825f76', operation='INSERT', pgid='pgtrigger_period_open_e15da', table='portfolio_manager_cashmovement', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cashmovement',
-            trigger=pgtrigger.compiler.Trigger(name='same_account_corrects', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.corrects_id IS NOT NULL)', declare='DECLARE owner uuid;', func="\n            SELECT account_id INTO owner FROM portfolio_manager_cashmovement WHERE id = NEW.corrects_id;\n            IF owner <> NEW.account_id THEN\n                RAISE EXCEPTION 'belongs to another account'\n                    USING ERRCODE = 'FR002', COLUMN = 'corrects_id';\n            END IF;\n            RETURN NEW;\n        ", hash='28cbfbb97b9439c5e64f8a1013da8dbfea6dd88b', operation='INSERT', pgid='pgtrigger_same_account_corrects_c0544', table='portfolio_manager_cashmovement', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='corporateaction',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='corporateaction_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='corporateaction',
-            index=models.Index(fields=['account', 'recorded_seq'], name='action_by_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='corporateaction',
-            constraint=models.UniqueConstraint(fields=('account', 'symbol', 'kind', 'effective_at'), name='corporate_action_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='corporateaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__isnull', True), ('kind', 'SPLIT'), ('ratio__isnull', False)), models.Q(('amount__isnull', False), ('kind', 'DIVIDEND'), ('ratio__isnull', True)), _connector='OR'), name='ck_action_shape', violation_error_code='kind', violation_error_message='a SPLIT has a ratio and no amount, a DIVIDEND an amount and no ratio'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='corporateaction',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e21709532bc08b42773ec206039b828af37a1e40', operation='UPDATE', pgid='pgtrigger_frozen_9f76d', table='portfolio_manager_corporateaction', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='corporateaction',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='747f57c32d7fd5b2cbe570c1b953f9e847d75c7e', operation='DELETE', pgid='pgtrigger_no_delete_ed042', table='portfolio_manager_corporateaction', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='corporateaction',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='0b028c40376fb70369ddb841de802b42a474d433', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_87784', table='portfolio_manager_corporateaction', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='corporateaction',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.effective_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_corporateaction WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'effective_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='1884cb98a3513b7d36488472d204bfe83e9880e9', operation='INSERT', pgid='pgtrigger_period_open_4673c', table='portfolio_manager_corporateaction', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='marketresolution',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='marketresolution_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='marketresolution',
-            index=models.Index(fields=['account', 'recorded_seq'], name='resolution_by_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='marketresolution',
-            constraint=models.UniqueConstraint(fields=('account', 'market'), name='one_resolution'),
-        ),
-        migrations.AddConstraint(
-            model_name='marketresolution',
-            constraint=models.CheckConstraint(condition=models.Q(('yes_payout__gte', 0), ('yes_payout__lte', 1)), name='ck_resolution_payout', violation_error_code='yes_payout', violation_error_message='must be between 0 and 1'),
-        ),
-        migrations.AddConstraint(
-            model_name='marketresolution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'YES'), _negated=True), ('yes_payout', 1), _connector='OR'), name='ck_resolution_yes', violation_error_code='yes_payout', violation_error_message='is 1 when the outcome is YES'),
-        ),
-        migrations.AddConstraint(
-            model_name='marketresolution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'NO'), _negated=True), ('yes_payout', 0), _connector='OR'), name='ck_resolution_no', violation_error_code='yes_payout', violation_error_message='is 0 when the outcome is NO'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='marketresolution',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4a257de9bd4d9606b9fb644ae12286023df8f518', operation='UPDATE', pgid='pgtrigger_frozen_e4b1f', table='portfolio_manager_marketresolution', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='marketresolution',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='80202b2aa4b47e8a3f75c3ed775e87f924829c19', operation='DELETE', pgid='pgtrigger_no_delete_4a8e6', table='portfolio_manager_marketresolution', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='marketresolution',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='ad579002486297f5a14cfe6c312c34ee11ee0990', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ca513', table='portfolio_manager_marketresolution', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='marketresolution',
-            trigger=pgtrigger.compiler.Trigger(name='period_open', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE closed timestamptz;', func="\n            closed := friren_closed_until(NEW.account_id);\n            -- In two steps: with one AND, a null `closed` would have the table looked into for every row.\n            IF NEW.resolved_at < closed THEN\n                IF NOT EXISTS (SELECT FROM portfolio_manager_marketresolution WHERE id = NEW.id) THEN\n                    RAISE EXCEPTION 'the books are closed before %', closed\n                        USING ERRCODE = 'FR001', COLUMN = 'resolved_at';\n                END IF;\n            END IF;\n            RETURN NEW;\n        ", hash='15a8e67c1efaebe2963c28800a6ae4fa53552fe2', operation='INSERT', pgid='pgtrigger_period_open_d3389', table='portfolio_manager_marketresolution', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='periodcheckpoint',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='periodcheckpoint_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddConstraint(
-            model_name='periodcheckpoint',
-            constraint=models.UniqueConstraint(fields=('account', 'closes_at'), name='one_checkpoint'),
-        ),
-        migrations.AddConstraint(
-            model_name='periodcheckpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('trade_count__gte', 0)), name='ck_checkpoint_trades', violation_error_code='trade_count', violation_error_message='must not be negative'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='periodcheckpoint',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4bf389d0413565c98ca1becb665a94fd04d08df9', operation='UPDATE', pgid='pgtrigger_frozen_b9be5', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='periodcheckpoint',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7b1158761d95fd69fb7f8e66830bc092de9505d6', operation='DELETE', pgid='pgtrigger_no_delete_36b6a', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='periodcheckpoint',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='6e3a24adebf9f86087b0ac92a83362278eacaa32', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_a1b5e', table='portfolio_manager_periodcheckpoint', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['account', 'status', '-opened_at'], name='position_by_account'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['symbol', 'status'], name='position_by_symbol'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['status'], name='position_by_status'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(condition=models.Q(('market__isnull', False)), fields=['market'], name='position_by_market'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['opened_at'], name='position_opened'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['side'], name='position_by_side'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['account', '-closed_at'], name='position_closed'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('account', 'instrument_type', 'symbol', 'market', 'strategy_used', 'slot'), name='one_open_position', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('market__isnull', True), ('symbol__isnull', False)), models.Q(('market__isnull', False), ('symbol__isnull', True)), _connector='OR'), name='ck_position_instrument'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('instrument_type', 'PREDICTION'), ('market__isnull', False), ('side__in', ('YES', 'NO'))), models.Q(models.Q(('instrument_type', 'PREDICTION'), _negated=True), ('market__isnull', True), ('side__in', ('LONG', 'SHORT'))), _connector='OR'), name='ck_position_shape'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', False), ('quantity', 0), ('status', 'closed')), models.Q(('closed_at__isnull', True), ('quantity__gt', 0), ('status', 'open')), _connector='OR'), name='ck_position_status'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['account', 'occurred_at', 'id'], name='ledger_by_account'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(condition=models.Q(('position__isnull', False)), fields=['position'], name='ledger_by_position'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('trade', 'cash_movement', 'corporate_action', 'resolution', 'position', 'kind'), name='ledger_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', False)), models.Q(('cash_movement__isnull', False), ('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', False), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('cash_movement__isnull', True), ('corporate_action__isnull', True), ('resolution__isnull', False), ('trade__isnull', True)), _connector='OR'), name='ck_ledger_source'),
-        ),
-        migrations.AddIndex(
-            model_name='positionfill',
-            index=models.Index(fields=['position', 'executed_at', 'id'], name='fill_by_position'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.UniqueConstraint(fields=('trade', 'leg'), name='fill_leg'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.UniqueConstraint(fields=('corporate_action', 'position'), name='fill_action'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.UniqueConstraint(fields=('resolution', 'position'), name='fill_resolution'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('corporate_action__isnull', True), ('resolution__isnull', True), ('trade__isnull', False)), models.Q(('corporate_action__isnull', False), ('resolution__isnull', True), ('trade__isnull', True)), models.Q(('corporate_action__isnull', True), ('resolution__isnull', False), ('trade__isnull', True)), _connector='OR'), name='ck_fill_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.CheckConstraint(condition=models.Q(('leg__gte', 0), ('leg__lte', 1)), name='ck_fill_leg'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('corporate_action__isnull', False), ('role', 'SPLIT')), models.Q(models.Q(('role', 'SPLIT'), _negated=True), ('corporate_action__isnull', True)), _connector='OR'), name='ck_fill_split'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionfill',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolution__isnull', False), ('role', 'RESOLVE')), models.Q(models.Q(('role', 'RESOLVE'), _negated=True), ('resolution__isnull', True)), _connector='OR'), name='ck_fill_resolve'),
-        ),
-        migrations.AddIndex(
-            model_name='riskmetrics',
-            index=models.Index(fields=['timestamp'], name='riskmetrics_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='riskmetrics',
-            constraint=models.UniqueConstraint(fields=('account', 'as_of_date'), name='one_risk_day'),
         ),
     ]

@@ -7,7 +7,6 @@ import friren.core.fields
 import friren.core.functions
 import friren.core.ids
 import pgtrigger.compiler
-import pgtrigger.migrations
 from decimal import Decimal
 from django.db import migrations, models
 
@@ -38,9 +37,23 @@ class Migration(migrations.Migration):
                 ('actual', models.JSONField(blank=True, null=True)),
                 ('is_correct', models.BooleanField(blank=True, null=True)),
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('symbol', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='trading_engine.symbol')),
             ],
             options={
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='modelprediction_seq_brin', pages_per_range=16),
+                    models.Index(fields=['model_id', 'model_version', '-timestamp'], name='modelprediction_by_model'),
+                    models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['due_at'], name='modelprediction_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('resolved_at__isnull', False), models.Q(('actual__isnull', True), ('is_correct__isnull', True)), _connector='OR'), name='ck_modelprediction_resolved', violation_error_code='resolved_at', violation_error_message='is set once there is an outcome'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."recorded_seq" IS DISTINCT FROM (NEW."recorded_seq") OR OLD."producer" IS DISTINCT FROM (NEW."producer") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."timestamp" IS DISTINCT FROM (NEW."timestamp") OR OLD."model_id" IS DISTINCT FROM (NEW."model_id") OR OLD."model_version" IS DISTINCT FROM (NEW."model_version") OR OLD."symbol_id" IS DISTINCT FROM (NEW."symbol_id") OR OLD."predicted" IS DISTINCT FROM (NEW."predicted") OR OLD."confidence" IS DISTINCT FROM (NEW."confidence") OR OLD."features" IS DISTINCT FROM (NEW."features") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='ef382a4d7e724f6ea55c5df6bee0a978d7cb1ee1', operation='UPDATE', pgid='pgtrigger_frozen_5daae', table='trading_engine_modelprediction', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='3768b20ad48b7ac5d1988de92c6e8923dda8d211', operation='DELETE', pgid='pgtrigger_no_delete_bb749', table='trading_engine_modelprediction', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='604db4fca95ad492ec3044cc69a3094daf7bdd32', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d5522', table='trading_engine_modelprediction', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -59,18 +72,45 @@ class Migration(migrations.Migration):
                 ('finbert_scores', models.JSONField(blank=True, default=dict)),
                 ('model_id', models.CharField(blank=True, max_length=50)),
                 ('extra', models.JSONField(blank=True, default=dict)),
+                ('symbol', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sentiments', to='trading_engine.symbol')),
             ],
             options={
                 'verbose_name': 'Sentiment',
                 'verbose_name_plural': 'Sentiments',
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='sentimentdata_seq_brin', pages_per_range=16),
+                    models.Index(fields=['symbol', '-timestamp'], name='sentiment_by_symbol'),
+                    models.Index(fields=['-timestamp'], name='sentiment_by_time'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='5944fb58976c09854df98964d1476d465242695a', operation='UPDATE', pgid='pgtrigger_frozen_de06a', table='trading_engine_sentimentdata', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='be4d4135d62fc70bc3548525ebfe02d97d98c774', operation='DELETE', pgid='pgtrigger_no_delete_1bca4', table='trading_engine_sentimentdata', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='14e18843d819c5b10e88efdfbac2978de87b5fd4', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_497b4', table='trading_engine_sentimentdata', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
             name='TradeSentiment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.account')),
+                ('sentiment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='trade_links', to='trading_engine.sentimentdata')),
+                ('trade', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sentiment_links', to='trading_engine.trade')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['sentiment'], name='tradesentiment_by_sentiment'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('trade', 'sentiment'), name='trade_sentiment'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='28b1cc806d0cf00a381e37b870f43cac16e06fc2', operation='UPDATE', pgid='pgtrigger_frozen_dbe3c', table='trading_engine_tradesentiment', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='b802c6b445e36189eac3ec1346e17fef863ef3d1', operation='DELETE', pgid='pgtrigger_no_delete_0f031', table='trading_engine_tradesentiment', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='305e31e5d853325af22fcc90a69684a872242cc1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_6c866', table='trading_engine_tradesentiment', when='BEFORE')),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ModelPerformance',
@@ -92,122 +132,24 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'Model performance',
                 'abstract': False,
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='modelperformance_seq_brin', pages_per_range=16), models.Index(fields=['-timestamp'], name='modelperformance_by_time')],
-                'constraints': [models.UniqueConstraint(fields=('model_id', 'model_version', 'timestamp'), name='model_performance_point'), models.CheckConstraint(condition=models.Q(('profitable_trades__lte', models.F('total_trades'))), name='ck_modelperformance_trades', violation_error_code='profitable_trades', violation_error_message='must not be more than total_trades')],
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='modelperformance_seq_brin', pages_per_range=16),
+                    models.Index(fields=['-timestamp'], name='modelperformance_by_time'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('model_id', 'model_version', 'timestamp'), name='model_performance_point'),
+                    models.CheckConstraint(condition=models.Q(('profitable_trades__lte', models.F('total_trades'))), name='ck_modelperformance_trades', violation_error_code='profitable_trades', violation_error_message='must not be more than total_trades'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='bc106ed2bf176023b2b8681b9fe46c0066b45070', operation='UPDATE', pgid='pgtrigger_frozen_66ac0', table='trading_engine_modelperformance', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='c9a8334558f2470a533e920954ba135b69eb432d', operation='DELETE', pgid='pgtrigger_no_delete_0acff', table='trading_engine_modelperformance', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='5352154d5898e1eaf427d9655bd4476a9b09badb', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_34258', table='trading_engine_modelperformance', when='BEFORE')),
+                ],
             },
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelperformance',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='bc106ed2bf176023b2b8681b9fe46c0066b45070', operation='UPDATE', pgid='pgtrigger_frozen_66ac0', table='trading_engine_modelperformance', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelperformance',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='c9a8334558f2470a533e920954ba135b69eb432d', operation='DELETE', pgid='pgtrigger_no_delete_0acff', table='trading_engine_modelperformance', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelperformance',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='5352154d5898e1eaf427d9655bd4476a9b09badb', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_34258', table='trading_engine_modelperformance', when='BEFORE')),
-        ),
-        migrations.AddField(
-            model_name='modelprediction',
-            name='symbol',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='trading_engine.symbol'),
-        ),
-        migrations.AddField(
-            model_name='sentimentdata',
-            name='symbol',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sentiments', to='trading_engine.symbol'),
-        ),
-        migrations.AddField(
-            model_name='tradesentiment',
-            name='account',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.account'),
-        ),
-        migrations.AddField(
-            model_name='tradesentiment',
-            name='sentiment',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='trade_links', to='trading_engine.sentimentdata'),
-        ),
-        migrations.AddField(
-            model_name='tradesentiment',
-            name='trade',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sentiment_links', to='trading_engine.trade'),
         ),
         migrations.AddField(
             model_name='trade',
             name='sentiments',
             field=models.ManyToManyField(blank=True, related_name='trades', through='trading_engine.TradeSentiment', to='trading_engine.sentimentdata'),
-        ),
-        migrations.AddIndex(
-            model_name='modelprediction',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='modelprediction_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='modelprediction',
-            index=models.Index(fields=['model_id', 'model_version', '-timestamp'], name='modelprediction_by_model'),
-        ),
-        migrations.AddIndex(
-            model_name='modelprediction',
-            index=models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['due_at'], name='modelprediction_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprediction',
-            constraint=models.CheckConstraint(condition=models.Q(('resolved_at__isnull', False), models.Q(('actual__isnull', True), ('is_correct__isnull', True)), _connector='OR'), name='ck_modelprediction_resolved', violation_error_code='resolved_at', violation_error_message='is set once there is an outcome'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelprediction',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."recorded_seq" IS DISTINCT FROM (NEW."recorded_seq") OR OLD."producer" IS DISTINCT FROM (NEW."producer") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."timestamp" IS DISTINCT FROM (NEW."timestamp") OR OLD."model_id" IS DISTINCT FROM (NEW."model_id") OR OLD."model_version" IS DISTINCT FROM (NEW."model_version") OR OLD."symbol_id" IS DISTINCT FROM (NEW."symbol_id") OR OLD."predicted" IS DISTINCT FROM (NEW."predicted") OR OLD."confidence" IS DISTINCT FROM (NEW."confidence") OR OLD."features" IS DISTINCT FROM (NEW."features") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='ef382a4d7e724f6ea55c5df6bee0a978d7cb1ee1', operation='UPDATE', pgid='pgtrigger_frozen_5daae', table='trading_engine_modelprediction', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelprediction',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='3768b20ad48b7ac5d1988de92c6e8923dda8d211', operation='DELETE', pgid='pgtrigger_no_delete_bb749', table='trading_engine_modelprediction', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='modelprediction',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='604db4fca95ad492ec3044cc69a3094daf7bdd32', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d5522', table='trading_engine_modelprediction', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='sentimentdata',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='sentimentdata_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='sentimentdata',
-            index=models.Index(fields=['symbol', '-timestamp'], name='sentiment_by_symbol'),
-        ),
-        migrations.AddIndex(
-            model_name='sentimentdata',
-            index=models.Index(fields=['-timestamp'], name='sentiment_by_time'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='sentimentdata',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='5944fb58976c09854df98964d1476d465242695a', operation='UPDATE', pgid='pgtrigger_frozen_de06a', table='trading_engine_sentimentdata', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='sentimentdata',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='be4d4135d62fc70bc3548525ebfe02d97d98c774', operation='DELETE', pgid='pgtrigger_no_delete_1bca4', table='trading_engine_sentimentdata', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='sentimentdata',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='14e18843d819c5b10e88efdfbac2978de87b5fd4', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_497b4', table='trading_engine_sentimentdata', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='tradesentiment',
-            index=models.Index(fields=['sentiment'], name='tradesentiment_by_sentiment'),
-        ),
-        migrations.AddConstraint(
-            model_name='tradesentiment',
-            constraint=models.UniqueConstraint(fields=('trade', 'sentiment'), name='trade_sentiment'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='tradesentiment',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='28b1cc806d0cf00a381e37b870f43cac16e06fc2', operation='UPDATE', pgid='pgtrigger_frozen_dbe3c', table='trading_engine_tradesentiment', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='tradesentiment',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='b802c6b445e36189eac3ec1346e17fef863ef3d1', operation='DELETE', pgid='pgtrigger_no_delete_0f031', table='trading_engine_tradesentiment', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='tradesentiment',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='305e31e5d853325af22fcc90a69684a872242cc1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_6c866', table='trading_engine_tradesentiment', when='BEFORE')),
         ),
     ]

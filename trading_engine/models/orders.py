@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -14,6 +13,7 @@ from friren.core.models import FactModel
 from friren.core.triggers import fact_triggers, same_account
 from trading_engine.models.choices import OrderStatus, OrderType, TimeInForce, TradeAction
 from trading_engine.models.relations import fact_key, soft_key
+from trading_engine.models.status_events import StatusEvent
 
 __all__ = ["OPEN_ORDER_STATUSES", "Order", "OrderStatusEvent"]
 
@@ -91,20 +91,12 @@ class Order(FactModel):
         return f"{self.action} {self.type} order ({self.status})"
 
 
-class OrderStatusEvent(FactModel):
+class OrderStatusEvent(StatusEvent):
     """One move of an order from a status to the next."""
 
-    # Worked out by the handler, not told by the caller.
-    undigested = ("from_status",)
-
-    account = fact_key("core.Account")
     order = fact_key("trading_engine.Order", related_name="status_events")
     from_status = ChoiceField(max_length=16, choices=OrderStatus, blank=True)
     to_status = ChoiceField(max_length=16, choices=OrderStatus)
-    occurred_at = models.DateTimeField()
-    reason = models.TextField(blank=True)
-    changed_by = fact_key(settings.AUTH_USER_MODEL, optional=True)
-    payload = models.JSONField(default=dict, blank=True)
 
     class Meta(FactModel.Meta):
         indexes: ClassVar = [
@@ -112,6 +104,3 @@ class OrderStatusEvent(FactModel):
             models.Index(fields=["order", "occurred_at"], name="orderevent_by_order"),
         ]
         triggers: ClassVar = fact_triggers()
-
-    def __str__(self) -> str:
-        return f"{self.from_status or 'new'} → {self.to_status}"

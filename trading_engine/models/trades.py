@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -21,6 +20,7 @@ from trading_engine.models.choices import (
     TradeStatus,
 )
 from trading_engine.models.relations import fact_key, soft_key
+from trading_engine.models.status_events import StatusEvent
 
 __all__ = ["Trade", "TradeStatusEvent"]
 
@@ -144,20 +144,12 @@ class Trade(FactModel):
         return f"{self.action} {self.quantity.normalize():f} at {self.price.normalize():f}"
 
 
-class TradeStatusEvent(FactModel):
+class TradeStatusEvent(StatusEvent):
     """One move of a trade from a status to the next."""
 
-    # Worked out by the handler, not told by the caller.
-    undigested = ("from_status",)
-
-    account = fact_key("core.Account")
     trade = fact_key("trading_engine.Trade", related_name="status_events")
     from_status = ChoiceField(max_length=10, choices=TradeStatus, blank=True)
     to_status = ChoiceField(max_length=10, choices=TradeStatus)
-    occurred_at = models.DateTimeField()
-    reason = models.TextField(blank=True)
-    changed_by = fact_key(settings.AUTH_USER_MODEL, optional=True)
-    payload = models.JSONField(default=dict, blank=True)
 
     class Meta(FactModel.Meta):
         indexes: ClassVar = [
@@ -166,6 +158,3 @@ class TradeStatusEvent(FactModel):
             models.Index(fields=["trade", "occurred_at"], name="tradeevent_by_trade"),
         ]
         triggers: ClassVar = fact_triggers()
-
-    def __str__(self) -> str:
-        return f"{self.from_status or 'new'} → {self.to_status}"

@@ -7,20 +7,18 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
-from django.db import transaction
 from django.utils import timezone
 
 from friren.core.ids import natural_id
-from friren.errors import InvalidTransitionError, RejectedRecordError
+from friren.errors import RejectedRecordError
 from friren.persistence import checks
-from friren.persistence.audit import record_change
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.receipts import BulkReceipt, Receipt
 from trading_engine.model_metrics import ModelMetrics, measure
 from trading_engine.models import ModelPerformance, ModelPrediction
+from trading_engine.prediction_outcomes import PREDICTION_OUTCOME
 from trading_engine.services.base import Service
 
 __all__ = ["ModelTracker"]
@@ -33,6 +31,7 @@ PREDICTION_KEYWORDS: Final = frozenset({
     "prediction_id",
 })  # fmt: skip
 OUTCOME_KEYWORDS: Final = frozenset({"prediction", "actual", "is_correct", "timestamp"})
+CAME: Final = ("actual", "is_correct")
 CALIBRATION_BUCKETS_MAX: Final = 1000
 
 
@@ -97,7 +96,7 @@ class ModelTracker(Service):
 
     def resolve_predictions(self, outcomes: Iterable[Mapping[str, Any]]) -> BulkReceipt:
         """
-        Note what came of predictions, once each; all in one transaction, each with its entry in the audit log.
+        Note what came of predictions, once each, each with its entry in the audit log.
 
         Args:
             outcomes: of each prediction (id, receipt or row), and actual (what came, JSON), is_correct and timestamp
@@ -108,25 +107,7 @@ class ModelTracker(Service):
             those refused: bad values, unknown predictions, and with InvalidTransitionError those that have another
             outcome.
         """
-        self.recorder.refuse_closed()
-        rejected: list[tuple[int, RejectedRecordError]] = []
-        told: dict[int, tuple[UUID, dict[str, Any]]] = {}
-        for index, outcome in enumerate(outcomes):
-            try:
-                told[index] = _outcome(outcome)
-            except RejectedRecordError as exc:
-                rejected.append((index, exc))
-        stored = 0
-        with transaction.atomic(using=self.using, durable=True):
-            rows = ModelPrediction.objects.using(self.using).select_for_update(no_key=True).order_by("id")
-            found = {row.id: row for row in rows.filter(id__in={key for key, _moved in told.values()})}
-            for index, (key, moved) in told.items():
-                try:
-                    stored += self._resolve(found.get(key), key, moved)
-                except RejectedRecordError as exc:
-                    rejected.append((index, exc))
-        duplicates = len(told) - stored - sum(index in told for index, _error in rejected)
-        return BulkReceipt(stored=stored, duplicates=duplicates, rejected=sorted(rejected, key=lambda item: item[0]))
+        return self.recorder.record_many(partial(_outcome_fact, outcome) for outcome in outcomes)
 
     def get_model_metrics(
         self,
@@ -161,21 +142,6 @@ class ModelTracker(Service):
         parts = checks.check_count("buckets", buckets, minimum=1, maximum=CALIBRATION_BUCKETS_MAX)
         return measure(wanted, buckets=parts, using=self.using)
 
-    def _resolve(self, row: ModelPrediction | None, key: UUID, moved: dict[str, Any]) -> bool:
-        """Fill the outcome of a locked row; False when it is there already."""
-        if row is None:
-            raise RejectedRecordError("prediction", key, "is not stored")
-        if row.resolved_at is not None:
-            if (row.actual, row.is_correct) == (moved["actual"], moved["is_correct"]):
-                return False
-            raise InvalidTransitionError("prediction", key, "is resolved with another outcome, for good")
-        before = {name: getattr(row, name) for name in moved}
-        for name, value in moved.items():
-            setattr(row, name, value)
-        row.save(using=self.using, update_fields=list(moved))
-        record_change(row, before=before, after=moved, using=self.using)
-        return True
-
 
 def _prediction_fact(prediction: Mapping[str, Any]) -> Fact:
     told = dict(checks.check_record("prediction", prediction, known=PREDICTION_KEYWORDS, of="track_predictions"))
@@ -183,15 +149,14 @@ def _prediction_fact(prediction: Mapping[str, Any]) -> Fact:
     return make_fact(ModelPrediction, id=None if key is None else checks.check_uuid("prediction_id", key), **told)
 
 
-def _outcome(outcome: Mapping[str, Any]) -> tuple[UUID, dict[str, Any]]:
+def _outcome_fact(outcome: Mapping[str, Any]) -> Fact:
     told = checks.check_record("outcome", outcome, known=OUTCOME_KEYWORDS, of="resolve_predictions")
     fields = spec_of(ModelPrediction).fields
     prediction = told.get("prediction")
     key = checks.check_uuid("prediction", getattr(prediction, "id", prediction))
-    given = {name: told.get(name) for name in ("actual", "is_correct")}
-    if given["actual"] is None and given["is_correct"] is None:
+    values = {name: fields[name].check(name, told[name]) for name in CAME if told.get(name) is not None}
+    if not values:
         raise RejectedRecordError("actual", None, "give actual, is_correct or both")
-    moved = {name: None if value is None else fields[name].check(name, value) for name, value in given.items()}
     at = told.get("timestamp")
-    moved["resolved_at"] = timezone.now() if at is None else checks.check_time("timestamp", at)
-    return key, moved
+    values["resolved_at"] = timezone.now() if at is None else checks.check_time("timestamp", at)
+    return Fact(kind=PREDICTION_OUTCOME, id=key, values=values)

@@ -25,7 +25,7 @@ class FileImport:
     What became of one file.
 
     Attributes:
-        inserted, duplicates, conflicts, revised, suspect: bars, see `PriceReceipt`.
+        inserted, duplicates, conflicts, revised, suspect, journaled: bars, see `PriceReceipt`.
         rejected: lines that are no bar.
         rejected_rows, suspect_rows: the first of them, by line.
         changed_rows: what was stored otherwise than the file writes it, and how.
@@ -41,11 +41,17 @@ class FileImport:
     conflicts: int = 0
     revised: int = 0
     suspect: int = 0
+    journaled: int = 0
     rejected: int = 0
     rejected_rows: list[Issue] = field(default_factory=list)
     suspect_rows: list[Issue] = field(default_factory=list)
     changed_rows: list[Issue] = field(default_factory=list)
     conflict_lines: list[int] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        """How many bars the file had."""
+        return self.inserted + self.duplicates + self.conflicts + self.journaled
 
 
 def import_prices(
@@ -64,15 +70,14 @@ def import_prices(
         revise: let bars that differ replace what is stored.
         progress: told how many more lines were read.
 
-    Raises:
-        DatabaseError: the database is in trouble; what was committed before stays, and a second import goes on from it.
+    What the database cannot take goes to the journal, and is stored from there.
     """
     report = FileImport(str(parsed.path), parsed.symbol, parsed.timeframe, parsed.source)
-    loader = PriceLoader(using=recorder.using, revising=revise, reason=f"import of {parsed.path.name}")
+    loader = PriceLoader(revising=revise, reason=f"import of {parsed.path.name}")
     receipt = recorder.load(_bars_of(parsed, report, progress), loader=loader, venue=venue)
     report.inserted, report.duplicates = receipt.stored, receipt.duplicates
     report.conflicts, report.revised = receipt.conflicts, receipt.revised
-    report.suspect = receipt.suspect
+    report.suspect, report.journaled = receipt.suspect, receipt.journaled
     report.conflict_lines = receipt.conflicting
     return report
 

@@ -6,28 +6,39 @@ Column names come from the model; nothing a caller gives ends in SQL text.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import OperationalError, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from friren.core.ids import natural_id
 from friren.core.partitions import ensure_months
 from friren.persistence.digest import digest_of
 from friren.persistence.facts import spec_of
+from friren.persistence.settings import BULK_DEADLINE_SECONDS, BULK_STATEMENT_SECONDS, LOCK_WAIT_SHARE
 from trading_engine.data.bars import Bar
 from trading_engine.models import Price
 from trading_engine.services.price_revisions import VALUES, keep_old_values
 from trading_engine.symbols import symbol_id
 
-__all__ = ["BATCH_ROWS_MAX", "LoadedBatch", "PriceFact", "PriceLoader", "price_fact"]
+__all__ = [
+    "BATCH_ROWS_MAX",
+    "LoadedBatch",
+    "PriceFact",
+    "PriceLoader",
+    "Revising",
+    "load_within",
+    "make_months",
+    "price_fact",
+    "price_values",
+    "symbols_of",
+]
 
 # Large enough that the round trips do not count, small enough that a batch is a few megabytes.
 BATCH_ROWS_MAX: Final = 10_000
@@ -35,14 +46,9 @@ BATCH_ROWS_MAX: Final = 10_000
 # would take a third of the lock table that an unconfigured server has for everyone.
 BATCH_MONTHS_MAX: Final = 60
 # A load may wait for another one longer than a trading loop waits for anything; months are made one load at a time.
-LOCK_TIMEOUT: Final = "10s"
-STATEMENT_TIMEOUT: Final = "60s"
-# Lock not available, deadlock, serialisation: the batch was rolled back whole and can be sent again.
-_RETRIED_SQLSTATES: Final = frozenset({"55P03", "40P01", "40001"})
-ATTEMPTS_MAX: Final = 5
+LOCK_SECONDS: Final = BULK_DEADLINE_SECONDS * LOCK_WAIT_SHARE
 
 _KEY: Final = ("symbol_id", "timestamp", "source", "timeframe")
-_T = TypeVar("_T")
 
 
 class PriceFact(NamedTuple):
@@ -57,13 +63,18 @@ class PriceFact(NamedTuple):
 
 def price_fact(bar: Bar, *, venue: str = "") -> PriceFact:
     """Return the fact of a bar; equal bars give equal ids and digests in every process."""
+    key = natural_id("price", bar.symbol, venue, bar.source, bar.timeframe, bar.timestamp)
+    return PriceFact(bar.symbol, venue, bar, key, digest_of(price_values(bar, venue)))
+
+
+def price_values(bar: Bar, venue: str) -> dict[str, Any]:
+    """Return the values of the fact of a bar, as `Fact` has them."""
     values: dict[str, Any] = {"symbol": [bar.symbol, venue]}
     for name, default in _defaults():
         value = getattr(bar, name)
         if value is not None and value != default:
             values[name] = value
-    key = natural_id("price", bar.symbol, venue, bar.source, bar.timeframe, bar.timestamp)
-    return PriceFact(bar.symbol, venue, bar, key, digest_of(values))
+    return values
 
 
 @functools.cache
@@ -87,24 +98,40 @@ class LoadedBatch:
     revised: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Revising:
+    """
+    Stored values that differ are replaced, and the old ones kept in a PriceRevision.
+
+    Attributes:
+        at: of the call; a bar is revised once by it.
+        reason: why.
+        after_seq: rows with a number above it are the call's own work, and not revised by it; None where that is
+            not known.
+    """
+
+    at: dt.datetime
+    reason: str
+    after_seq: int | None
+
+
 class PriceLoader:
     """
     Loads the batches of one call.
 
     Args:
-        using: alias of the database.
         revising: replace stored values that differ, and keep the old ones in a PriceRevision.
         reason: why, for the revisions.
     """
 
-    def __init__(self, *, using: str = "default", revising: bool = False, reason: str = "") -> None:
-        self.using = using
-        self._revising = revising
-        self._reason = reason
-        self._revised_at = timezone.now()
+    def __init__(self, *, revising: bool = False, reason: str = "") -> None:
+        self._revising = Revising(timezone.now(), reason, None) if revising else None
         self._months: set[dt.date] = set()
-        # What this call itself has stored is newer than this, and is not revised by it.
-        self._began_at_seq = self._next_seq() if revising else 0
+
+    @property
+    def revising(self) -> Revising | None:
+        """What this call revises by, if it does."""
+        return self._revising
 
     def batches(self, facts: Iterable[PriceFact]) -> Iterator[list[PriceFact]]:
         """Cut a stream into batches of bounded size and bounded span."""
@@ -120,71 +147,80 @@ class PriceLoader:
         if batch:
             yield batch
 
-    def load(self, batch: Sequence[PriceFact]) -> LoadedBatch:
+    def load(self, batch: Sequence[PriceFact], using: str) -> LoadedBatch:
         """
         Store a batch in one commit.
 
         Raises:
-            RuntimeError: called inside an open transaction, which could still take the rows back.
             DatabaseError: the database is in trouble; nothing of this batch was stored.
         """
-        if connections[self.using].in_atomic_block:
-            raise RuntimeError("bars are stored by a commit of their own; call this outside transaction.atomic()")
-        symbols = {(fact.ticker, fact.venue): symbol_id([fact.ticker, fact.venue], using=self.using) for fact in batch}
-        self._make_months(batch)
-        return _retried(lambda: self._load_once(batch, symbols))
+        symbols = symbols_of(batch, using=using)
+        months = {fact.bar.timestamp.date().replace(day=1) for fact in batch} - self._months
+        make_months(months, using=using)
+        self._months |= months
+        with transaction.atomic(using=using, durable=True):
+            _patiently(using)
+            if self._revising is not None and self._revising.after_seq is None:
+                self._revising = dataclasses.replace(self._revising, after_seq=_next_seq(using))
+            return load_within(batch, symbols, revising=self._revising, using=using)
 
-    def _make_months(self, batch: Sequence[PriceFact]) -> None:
-        missing = {fact.bar.timestamp.date().replace(day=1) for fact in batch} - self._months
-        # In a transaction of its own: making a month waits for every load under way, so it must hold nothing.
-        if missing:
-            _retried(lambda: self._ensure(missing))
-            self._months |= missing
 
-    def _ensure(self, months: set[dt.date]) -> None:
-        with transaction.atomic(using=self.using, durable=True):
-            self._patiently()
-            ensure_months(Price._meta.db_table, months, using=self.using)
+def symbols_of(batch: Sequence[PriceFact], *, using: str) -> dict[tuple[str, str], int]:
+    """Return the ids of the symbols of bars by (ticker, venue); unknown ones are made."""
+    return {(fact.ticker, fact.venue): symbol_id([fact.ticker, fact.venue], using=using) for fact in batch}
 
-    def _load_once(self, batch: Sequence[PriceFact], symbols: dict[tuple[str, str], int]) -> LoadedBatch:
-        connection = connections[self.using]
-        with transaction.atomic(using=self.using, durable=True), connection.cursor() as cursor:
-            self._patiently()
-            cursor.execute(_sql().create)
-            with connection.wrap_database_errors, cursor.copy(_sql().copy) as copy:
-                for position, fact in enumerate(batch):
-                    copy.write_row(_row(position, fact, symbols[fact.ticker, fact.venue]))
-            cursor.execute(_sql().insert)
-            loaded = LoadedBatch(stored=cursor.rowcount)
-            if loaded.stored == len(batch):
-                return loaded
-            moments = [fact.bar.timestamp for fact in batch]
-            first, last, ids = min(moments), max(moments), sorted(set(symbols.values()))
-            cursor.execute(_sql().conflicts, [first, last, ids])
-            conflicts = cursor.fetchall()
-            loaded.conflicts = [position for position, _id in conflicts]
-            if self._revising and conflicts:
-                positions = keep_old_values(
-                    candidates=_first_of_each(batch, conflicts),
-                    bounds=(first, last),
-                    after_seq=self._began_at_seq,
-                    revised_at=self._revised_at,
-                    reason=self._reason,
-                    using=self.using,
-                )
-                cursor.execute(_sql().replace, [positions, first, last, ids])
-                loaded.revised = cursor.rowcount
-        return loaded
 
-    def _patiently(self) -> None:
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+def make_months(months: Collection[dt.date], *, using: str) -> None:
+    """Make the partitions of months; it waits for every load under way, so it holds nothing while it does."""
+    if months:
+        with transaction.atomic(using=using, durable=True):
+            _patiently(using)
+            ensure_months(Price._meta.db_table, months, using=using)
 
-    def _next_seq(self) -> int:
-        with connections[self.using].cursor() as cursor:
-            cursor.execute("SELECT friren_next_seq()")
-            return int(cursor.fetchone()[0])
+
+def load_within(
+    batch: Sequence[PriceFact], symbols: Mapping[tuple[str, str], int], *, revising: Revising | None, using: str
+) -> LoadedBatch:
+    """Store a batch in the caller's transaction, whose months are there. Errors as for `PriceLoader.load`."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(_sql().create)
+        with connection.wrap_database_errors, cursor.copy(_sql().copy) as copy:
+            for position, fact in enumerate(batch):
+                copy.write_row(_row(position, fact, symbols[fact.ticker, fact.venue]))
+        cursor.execute(_sql().insert)
+        loaded = LoadedBatch(stored=cursor.rowcount)
+        if loaded.stored == len(batch):
+            return loaded
+        moments = [fact.bar.timestamp for fact in batch]
+        first, last, ids = min(moments), max(moments), sorted(set(symbols.values()))
+        cursor.execute(_sql().conflicts, [first, last, ids])
+        conflicts = cursor.fetchall()
+        loaded.conflicts = [position for position, _id in conflicts]
+        if revising is not None and conflicts:
+            positions = keep_old_values(
+                candidates=_first_of_each(batch, conflicts),
+                bounds=(first, last),
+                after_seq=revising.after_seq,
+                revised_at=revising.at,
+                reason=revising.reason,
+                using=using,
+            )
+            cursor.execute(_sql().replace, [positions, first, last, ids])
+            loaded.revised = cursor.rowcount
+    return loaded
+
+
+def _patiently(using: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f}")
+        cursor.execute(f"SET LOCAL statement_timeout = {BULK_STATEMENT_SECONDS * 1000:.0f}")
+
+
+def _next_seq(using: str) -> int:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT friren_next_seq()")
+        return int(cursor.fetchone()[0])
 
 
 def _first_of_each(
@@ -240,15 +276,3 @@ def _sql() -> _Statements:
         replace=f"UPDATE {table} AS stored SET {changed} FROM price_load AS load "  # noqa: S608 - names of the model
         f"WHERE load.position = ANY(%s) AND {same} AND {near}",
     )
-
-
-def _retried(work: Callable[[], _T]) -> _T:
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        try:
-            return work()
-        except OperationalError as exc:
-            if getattr(exc.__cause__, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == ATTEMPTS_MAX:
-                raise
-        # Full jitter, so that loads that met do not meet again.
-        time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - no secret
-    raise AssertionError("the last attempt returns or raises")

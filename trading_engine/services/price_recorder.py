@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from django.utils import timezone
@@ -15,13 +17,14 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import spec_of
 from friren.persistence.reads import newest_first
-from friren.persistence.receipts import Rows
+from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from trading_engine.data.bars import DATED, Bar, canonical_timeframe
 from trading_engine.data.frames import bars_of_frame, is_frame, wall_of
 from trading_engine.data.importers.stamps import to_utc
 from trading_engine.models import Price
 from trading_engine.services.base import Service
-from trading_engine.services.price_loading import PriceFact, PriceLoader, price_fact
+from trading_engine.services.price_loading import LoadedBatch, PriceFact, PriceLoader, price_fact
+from trading_engine.services.price_records import record_of
 from trading_engine.symbols import symbol_key
 
 __all__ = ["PriceReceipt", "PriceRecorder"]
@@ -47,6 +50,7 @@ class PriceReceipt:
         suspect: bars whose open or close lies outside low..high, among all that were taken.
         rejected: (index in the input, error), in order.
         conflicting: indices of the first conflicts, in order; at most CONFLICTS_LISTED_MAX.
+        journaled, buffered, lost: bars that the database could not take, by outcome.
     """
 
     stored: int = 0
@@ -56,17 +60,29 @@ class PriceReceipt:
     suspect: int = 0
     rejected: list[tuple[int, RejectedRecordError]] = dataclasses.field(default_factory=list)
     conflicting: list[int] = dataclasses.field(default_factory=list)
+    journaled: int = 0
+    buffered: int = 0
+    lost: int = 0
+
+    def add(self, loaded: LoadedBatch, indices: Sequence[int]) -> None:
+        """Add what became of a batch of bars with these indices."""
+        self.stored += loaded.stored
+        self.conflicts += len(loaded.conflicts)
+        self.revised += loaded.revised
+        self.duplicates += len(indices) - loaded.stored - len(loaded.conflicts)
+        room = CONFLICTS_LISTED_MAX - len(self.conflicting)
+        self.conflicting.extend(indices[position] for position in loaded.conflicts[:room])
+
+    def count(self, receipts: Iterable[Receipt]) -> None:
+        """Add bars that went to the journal."""
+        outcomes = collections.Counter(receipt.outcome for receipt in receipts)
+        self.journaled += outcomes[WriteOutcome.JOURNALED]
+        self.buffered += outcomes[WriteOutcome.BUFFERED]
+        self.lost += outcomes[WriteOutcome.LOST]
 
 
 class PriceRecorder(Service):
     """Records raw bars: one row per symbol, source, timeframe and moment, whoever brings it and how often."""
-
-    _is_closed = False
-
-    def close(self) -> None:
-        """Take no more bars. Safe to call twice."""
-        super().close()
-        self._is_closed = True
 
     def record_bars(
         self,
@@ -81,6 +97,9 @@ class PriceRecorder(Service):
         """
         Store bars, in batches of one commit each; memory does not grow with their number.
 
+        A batch that the database cannot take goes to the journal, bar by bar; a bar that is stored with other
+        values by then is refused, and kept in the dead letters.
+
         Args:
             rows: `Bar`s, mappings with the names of its fields, or a pandas DataFrame (see `bars_of_frame`).
             symbol: ticker or (ticker, venue), where the rows name none; a DataFrame needs it.
@@ -90,7 +109,7 @@ class PriceRecorder(Service):
             reason: why, for the revisions.
 
         Returns:
-            How many were new, there already, in conflict, suspect, and (index, error) of those refused.
+            How many were new, there already, in conflict, suspect, journaled, and (index, error) of those refused.
 
         Raises:
             RejectedRecordError: an argument is wrong, or a DataFrame has no columns of bars; nothing was stored.
@@ -111,7 +130,7 @@ class PriceRecorder(Service):
         else:
             bars = enumerate(_checked(row, named, frame, origin) for row in rows)
         venue = named[1] if named else ""
-        loader = PriceLoader(using=self.using, revising=revise, reason=checks.check_text("reason", reason))
+        loader = PriceLoader(revising=revise, reason=checks.check_text("reason", reason))
         return self.load(bars, loader=loader, venue=venue)
 
     def load(
@@ -123,8 +142,7 @@ class PriceRecorder(Service):
         Raises:
             RuntimeError: called inside an open transaction, or after close().
         """
-        if self._is_closed:
-            raise RuntimeError("this service is closed")
+        self.recorder.refuse_closed()
         receipt = PriceReceipt()
         indices: list[int] = []
 
@@ -138,13 +156,11 @@ class PriceRecorder(Service):
                 yield price_fact(bar, venue=venue)
 
         for batch in loader.batches(facts()):
-            loaded = loader.load(batch)
-            receipt.stored += loaded.stored
-            receipt.conflicts += len(loaded.conflicts)
-            receipt.revised += loaded.revised
-            receipt.duplicates += len(batch) - loaded.stored - len(loaded.conflicts)
-            room = CONFLICTS_LISTED_MAX - len(receipt.conflicting)
-            receipt.conflicting.extend(indices[position] for position in loaded.conflicts[:room])
+            loaded = self.recorder.store_many(partial(loader.load, batch), ordered=loader.revising is not None)
+            if loaded is None:
+                receipt.count(self.recorder.journal(record_of(fact, loader.revising)) for fact in batch)
+            else:
+                receipt.add(loaded, indices[: len(batch)])
             del indices[: len(batch)]
         return receipt
 

@@ -23,7 +23,7 @@ def keep_old_values(
     *,
     candidates: Mapping[UUID, tuple[int, PriceFact]],
     bounds: tuple[dt.datetime, dt.datetime],
-    after_seq: int,
+    after_seq: int | None,
     revised_at: dt.datetime,
     reason: str,
     using: str,
@@ -49,7 +49,8 @@ def keep_old_values(
     for row in stored.select_for_update(no_key=True).order_by("id"):
         position, fact = candidates[row.id]
         # Looked at again under the lock: another revision may have come first.
-        if row.id in done or row.recorded_seq > after_seq or bytes(row.digest) == fact.digest:
+        own = row.id in done or (after_seq is not None and row.recorded_seq > after_seq)
+        if own or bytes(row.digest) == fact.digest:
             continue
         kept.append(_revision_of(row, fact, revised_at, reason))
         positions.append(position)

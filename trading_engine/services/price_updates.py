@@ -20,7 +20,7 @@ class PriceUpdate:
 
     Attributes:
         since: the first moment that was asked for, None for all there is.
-        inserted, duplicates, conflicts, revised, suspect: bars, see `PriceReceipt`.
+        inserted, duplicates, conflicts, revised, suspect, journaled: bars, see `PriceReceipt`.
         unfinished: bars left out because they are not over yet.
         rejected: (position in the answer, why it is no bar).
     """
@@ -33,6 +33,7 @@ class PriceUpdate:
     conflicts: int
     revised: int
     suspect: int
+    journaled: int
     unfinished: int
     rejected: list[tuple[int, RejectedRecordError]] = field(default_factory=list)
 
@@ -76,6 +77,7 @@ def update_prices(
         conflicts=receipt.conflicts,
         revised=receipt.revised,
         suspect=receipt.suspect,
+        journaled=receipt.journaled,
         unfinished=fetched.unfinished,
         rejected=fetched.rejected,
     )

@@ -11,9 +11,10 @@ from friren.accounts import AccountHandle, find_account
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import make_fact, spec_of
-from friren.persistence.reads import light_rows, newest_first
+from friren.persistence.reads import first_row, newest_first
 from friren.persistence.receipts import Receipt, Rows
 from trading_engine.models import MarketRegime, RegimeHistory
+from trading_engine.models.choices import RegimeType
 from trading_engine.services.base import Service
 from trading_engine.symbols import rows_of_symbol
 
@@ -21,6 +22,8 @@ __all__ = ["MARKET_WIDE", "RegimeDetails", "RegimeLogger"]
 
 # For `account=`: regimes of the market itself, which no book owns.
 MARKET_WIDE: Final = None
+# What stands in a regime while the database is away and nothing was read before.
+NOT_KNOWN: Final = {"regime_type": RegimeType.UNKNOWN.value}
 
 
 class RegimeDetails(TypedDict, total=False):
@@ -141,22 +144,22 @@ class RegimeLogger(Service):
         Return the open interval of a detector (this logger's unless said) for a symbol or the whole market.
 
         Returns:
-            A row with the fields of MarketRegime, or None when nothing was seen yet.
+            A row with the fields of MarketRegime, `as_of` and `stale`; None when nothing was seen yet. While the
+            database is away it is what was on at `as_of`, or a row whose regime_type is UNKNOWN.
         """
-        found = light_rows(self._intervals(symbol, detector).filter(ended_at=None)[:1])
-        return found[0] if found else None
+        return first_row(self._intervals(symbol, detector).filter(ended_at=None), unknown=NOT_KNOWN)
 
     def regime_at(self, timestamp: dt.datetime, symbol: Any = None, *, detector: str | None = None) -> Any | None:
         """
         Return the last observation at or before `timestamp` (aware), by the same key as `current_regime`.
 
         Returns:
-            A row with the fields of RegimeHistory, or None when nothing was seen until then.
+            A row with the fields of RegimeHistory, `as_of` and `stale`; None when nothing was seen until then. While
+            the database is away it is as for `current_regime`.
         """
         moment = checks.check_time("timestamp", timestamp)
         rows = self._of_stream(RegimeHistory.objects.using(self.using).all(), symbol, detector)
-        found = light_rows(rows.filter(timestamp__lte=moment).order_by("-timestamp", "-id")[:1])
-        return found[0] if found else None
+        return first_row(rows.filter(timestamp__lte=moment).order_by("-timestamp", "-id"), unknown=NOT_KNOWN)
 
     def _intervals(self, symbol: Any, detector: str | None) -> Any:
         return self._of_stream(MarketRegime.objects.using(self.using).all(), symbol, detector)

@@ -10,7 +10,6 @@ from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
 
 from friren.core.ids import natural_id
 from friren.errors import RejectedRecordError
@@ -18,7 +17,8 @@ from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
-from trading_engine.models import SentimentData, Trade, TradeSentiment
+from trading_engine.models import SentimentData, TradeSentiment
+from trading_engine.sentiment_links import link_fact
 from trading_engine.services.base import Service
 from trading_engine.symbols import rows_of_symbol
 
@@ -103,31 +103,16 @@ class SentimentLogger(Service):
         Raises:
             RejectedRecordError: the trade is not stored, or something is no id.
         """
-        self.recorder.refuse_closed()
         links = spec_of(TradeSentiment).fields
         trade_id = _required("trade", links["trade"].check, trade)
         if isinstance(sentiments, str | Mapping) or not isinstance(sentiments, Iterable):
             raise RejectedRecordError("sentiments", sentiments, "a list of sentiments is wanted")
         keys = [_required(f"sentiments[{n}]", links["sentiment"].check, item) for n, item in enumerate(sentiments)]
-        with transaction.atomic(using=self.using, durable=True):
-            account = Trade.objects.using(self.using).filter(id=trade_id).values_list("account_id", flat=True).first()
-            if account is None:
-                raise RejectedRecordError("trade", trade_id, "is not stored")
-            known = set(SentimentData.objects.using(self.using).filter(id__in=keys).values_list("id", flat=True))
-            linked = TradeSentiment.objects.using(self.using).filter(trade=trade_id)
-            before = linked.count()
-            linked.bulk_create(
-                [
-                    TradeSentiment(account_id=account, trade_id=trade_id, sentiment_id=key)
-                    for key in keys
-                    if key in known
-                ],
-                ignore_conflicts=True,
-            )
-            stored = linked.count() - before
-        missing = [(n, RejectedRecordError("sentiments", key, "is not stored")) for n, key in enumerate(keys)
-                   if key not in known]  # fmt: skip
-        return BulkReceipt(stored=stored, duplicates=len(keys) - len(missing) - stored, rejected=missing)
+        receipt = self.recorder.record_many(partial(link_fact, trade_id, key) for key in keys)
+        for _index, error in receipt.rejected:
+            if error.field == "trade":
+                raise error
+        return receipt
 
     def get_sentiment_history(
         self,

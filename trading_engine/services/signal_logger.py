@@ -9,18 +9,17 @@ from functools import partial
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from friren.errors import InvalidTransitionError, RejectedRecordError
+from friren.errors import RejectedRecordError
 from friren.persistence import checks
-from friren.persistence.audit import record_change
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.reads import newest_first
-from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
-from trading_engine.models import Signal, Trade
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows
+from trading_engine.models import Signal
 from trading_engine.models.choices import SignalKind
 from trading_engine.services.base import AccountService
+from trading_engine.signal_moves import SIGNAL_MOVE
 from trading_engine.symbols import rows_of_symbol
 
 __all__ = ["SignalDetails", "SignalLogger"]
@@ -102,13 +101,24 @@ class SignalLogger(AccountService):
         return self.recorder.record_many(makers, parameters=SIGNAL_PARAMETERS)
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
-        """Note that the signal was looked at. Doing it again is a DUPLICATE. Errors as for `mark_executed`."""
-        at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)
-        return self._advance(signal, {"processed": True, "processed_at": at}, done="processed")
+        """
+        Note that the signal was looked at. Doing it again is a DUPLICATE.
+
+        Args:
+            signal: id, receipt or row.
+            timestamp: when, aware; now unless given.
+
+        Returns:
+            The outcome, with the id of the signal.
+
+        Raises:
+            RejectedRecordError: the signal is not stored in this account.
+        """
+        return self._move(signal, timestamp)
 
     def mark_executed(self, signal: Any, trade: Any = None, *, timestamp: dt.datetime | None = None) -> Receipt:
         """
-        Note that the signal led to `trade`.
+        Note that the signal led to `trade`. Doing it again is a DUPLICATE.
 
         Args:
             signal: id, receipt or row.
@@ -116,18 +126,14 @@ class SignalLogger(AccountService):
             timestamp: when, aware; now unless given.
 
         Returns:
-            STORED, or DUPLICATE when it is marked with the same trade already.
+            The outcome, with the id of the signal.
 
         Raises:
             InvalidTransitionError: it is marked with another trade, or the trade belongs to another signal.
             RejectedRecordError: signal or trade is not stored in this account.
         """
-        at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)
         trade_id = None if trade is None else spec_of(Signal).fields["trade"].check("trade", trade)
-        if trade_id is not None and not self._trades().filter(id=trade_id).exists():
-            raise RejectedRecordError("trade", trade_id, "is not stored in this account")
-        moved = {"executed": True, "executed_at": at, "trade_id": trade_id, "processed": True}
-        return self._advance(signal, moved, done="executed")
+        return self._move(signal, timestamp, executed=True, **({} if trade_id is None else {"trade": trade_id}))
 
     def get_signal_history(
         self,
@@ -167,36 +173,11 @@ class SignalLogger(AccountService):
             signals = signals.filter(executed=checks.check_boolean("executed", executed))
         return newest_first(signals, time="timestamp", start=start, end=end, limit=limit, after=after)
 
-    def _trades(self) -> Any:
-        return Trade.objects.using(self.using).filter(account=self.account.id)
-
-    def _advance(self, signal: Any, moved: dict[str, Any], *, done: str) -> Receipt:
-        """Move a signal's lifecycle columns once, by compare-and-set."""
-        self.recorder.refuse_closed()
-        self.recorder.settle()
+    def _move(self, signal: Any, timestamp: dt.datetime | None, **moved: Any) -> Receipt:
+        at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)
         key = checks.check_uuid("signal", getattr(signal, "id", signal))
-        signals = Signal.objects.using(self.using).filter(account=self.account.id, id=key)
-        trade_id = moved.get("trade_id")
-        with transaction.atomic(using=self.using, durable=True):
-            row = signals.select_for_update(no_key=True).first()
-            if row is None:
-                raise RejectedRecordError("signal", key, "is not stored in this account")
-            if getattr(row, done):
-                if trade_id in (None, row.trade_id):
-                    return Receipt(key, WriteOutcome.DUPLICATE)
-                raise InvalidTransitionError("trade", trade_id, f"the signal is marked with the trade {row.trade_id}")
-            if trade_id is not None and Signal.objects.using(self.using).filter(trade=trade_id).exists():
-                raise InvalidTransitionError("trade", trade_id, "another signal is marked with this trade")
-            if row.processed_at is None and moved.get("processed"):
-                moved.setdefault("processed_at", moved.get("executed_at"))
-            try:
-                signals.update(**moved)
-            except IntegrityError as exc:
-                # Another writer marked another signal with it since the question above.
-                raise InvalidTransitionError("trade", trade_id, "another signal is marked with this trade") from exc
-            before = {name: getattr(row, name) for name in moved}
-            record_change(row, before=before, after=moved, account=self.account.id, using=self.using)
-        return Receipt(key, WriteOutcome.STORED)
+        values = {"account": self.account.id, "at": at, **moved}
+        return self.recorder.record(Fact(kind=SIGNAL_MOVE, id=key, values=values))
 
     def _bulk_fact(self, signal: Mapping[str, Any]) -> Fact:
         told = checks.check_record("signal", signal, known=SIGNAL_KEYWORDS, of="log_signal")

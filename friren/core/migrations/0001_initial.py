@@ -11,7 +11,6 @@ import friren.core.fields
 import friren.core.functions
 import friren.core.ids
 import pgtrigger.compiler
-import pgtrigger.migrations
 import uuid
 from decimal import Decimal
 from django.conf import settings
@@ -158,6 +157,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'User',
                 'verbose_name_plural': 'Users',
+                'constraints': [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='user_email'),
+                ],
             },
             managers=[
                 ('objects', django.contrib.auth.models.UserManager()),
@@ -178,6 +180,18 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['environment'], name='account_environment'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('owner', 'name'), name='account_name'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('name', ''), _negated=True), models.Q(('base_currency', ''), _negated=True)), name='ck_account_named', violation_error_code='name', violation_error_message='account name and base currency must not be empty'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."owner_id" IS DISTINCT FROM (NEW."owner_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."environment" IS DISTINCT FROM (NEW."environment") OR OLD."base_currency" IS DISTINCT FROM (NEW."base_currency") OR OLD."cost_basis" IS DISTINCT FROM (NEW."cost_basis") OR OLD."position_mode" IS DISTINCT FROM (NEW."position_mode"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='58f311471a63ad4c03dc4e2f074395aaf700ac0d', operation='UPDATE', pgid='pgtrigger_frozen_6b6ec', table='core_account', when='BEFORE')),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AuditLog',
@@ -204,54 +218,17 @@ class Migration(migrations.Migration):
                 'verbose_name': 'Audit entry',
                 'verbose_name_plural': 'Audit log',
                 'abstract': False,
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='auditlog_seq_brin', pages_per_range=16),
+                    models.Index(fields=['-occurred_at'], name='auditlog_occurred'),
+                    models.Index(fields=['model_label', 'object_pk'], name='auditlog_object'),
+                    models.Index(fields=['action', 'occurred_at'], name='auditlog_action'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='77c5d84b8f9cdec97a17a9a97b93e03fabf0b449', operation='UPDATE', pgid='pgtrigger_frozen_f9da2', table='core_auditlog', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7035a8462cf8c3fb2edcc98b01e1f9c95ad0ff09', operation='DELETE', pgid='pgtrigger_no_delete_2e764', table='core_auditlog', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='788d0c8bf5f27c93aa34529ed25381a010b7cf6a', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_154c1', table='core_auditlog', when='BEFORE')),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='user_email'),
-        ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(fields=['environment'], name='account_environment'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('owner', 'name'), name='account_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('name', ''), _negated=True), models.Q(('base_currency', ''), _negated=True)), name='ck_account_named', violation_error_code='name', violation_error_message='account name and base currency must not be empty'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='account',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."owner_id" IS DISTINCT FROM (NEW."owner_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."environment" IS DISTINCT FROM (NEW."environment") OR OLD."base_currency" IS DISTINCT FROM (NEW."base_currency") OR OLD."cost_basis" IS DISTINCT FROM (NEW."cost_basis") OR OLD."position_mode" IS DISTINCT FROM (NEW."position_mode"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='58f311471a63ad4c03dc4e2f074395aaf700ac0d', operation='UPDATE', pgid='pgtrigger_frozen_6b6ec', table='core_account', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='auditlog',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['recorded_seq'], name='auditlog_seq_brin', pages_per_range=16),
-        ),
-        migrations.AddIndex(
-            model_name='auditlog',
-            index=models.Index(fields=['-occurred_at'], name='auditlog_occurred'),
-        ),
-        migrations.AddIndex(
-            model_name='auditlog',
-            index=models.Index(fields=['model_label', 'object_pk'], name='auditlog_object'),
-        ),
-        migrations.AddIndex(
-            model_name='auditlog',
-            index=models.Index(fields=['action', 'occurred_at'], name='auditlog_action'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='auditlog',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='77c5d84b8f9cdec97a17a9a97b93e03fabf0b449', operation='UPDATE', pgid='pgtrigger_frozen_f9da2', table='core_auditlog', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='auditlog',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7035a8462cf8c3fb2edcc98b01e1f9c95ad0ff09', operation='DELETE', pgid='pgtrigger_no_delete_2e764', table='core_auditlog', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='auditlog',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='788d0c8bf5f27c93aa34529ed25381a010b7cf6a', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_154c1', table='core_auditlog', when='BEFORE')),
         ),
     ]

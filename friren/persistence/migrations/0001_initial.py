@@ -4,7 +4,6 @@ import django.db.models.deletion
 import django.db.models.expressions
 import friren.core.fields
 import pgtrigger.compiler
-import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
@@ -38,6 +37,16 @@ class Migration(migrations.Migration):
                 ('resolution', friren.core.fields.ChoiceField(blank=True, choices=[('stored', 'stored after all'), ('dropped', 'given up on purpose')], max_length=10)),
                 ('resolved_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['shelf', 'first_seen_at'], name='dead_letter_open'),
+                    models.Index(fields=['fact_id'], name='dead_letter_fact'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('producer', 'seq'), name='dead_letter_source'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resolution', ''), ('resolved_at__isnull', True)), models.Q(('resolved_at__isnull', False), models.Q(('resolution', ''), _negated=True)), _connector='OR'), name='ck_deadletter_resolution', violation_error_code='resolution', violation_error_message='stands together with the time of it'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='JournalCursor',
@@ -53,7 +62,10 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('seq', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('stored'), '+', models.F('duplicates')), '+', models.F('dead_lettered')))), name='ck_journalcursor_identity', violation_error_code='seq', violation_error_message='must be stored + duplicates + dead_lettered'), models.CheckConstraint(condition=models.Q(('dead_lettered__gte', 0), ('duplicates__gte', 0), ('stored__gte', 0)), name='ck_journalcursor_counts', violation_error_code='stored', violation_error_message='counts must not be negative')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('seq', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('stored'), '+', models.F('duplicates')), '+', models.F('dead_lettered')))), name='ck_journalcursor_identity', violation_error_code='seq', violation_error_message='must be stored + duplicates + dead_lettered'),
+                    models.CheckConstraint(condition=models.Q(('dead_lettered__gte', 0), ('duplicates__gte', 0), ('stored__gte', 0)), name='ck_journalcursor_counts', violation_error_code='stored', violation_error_message='counts must not be negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -69,36 +81,17 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['producer', 'first_at'], name='loss_by_producer')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('last_at__gte', models.F('first_at')), ('lost__gt', 0)), name='ck_lossrecord_figures', violation_error_code='lost', violation_error_message='must be more than 0, and last_at not before first_at')],
+                'indexes': [
+                    models.Index(fields=['producer', 'first_at'], name='loss_by_producer'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('last_at__gte', models.F('first_at')), ('lost__gt', 0)), name='ck_lossrecord_figures', violation_error_code='lost', violation_error_message='must be more than 0, and last_at not before first_at'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='3efb0406728a2e72de31da70888c602a8e50d58d', operation='UPDATE', pgid='pgtrigger_frozen_e1037', table='persistence_lossrecord', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='47ab46818d0750e77eee9b4723c817aa19b86975', operation='DELETE', pgid='pgtrigger_no_delete_81063', table='persistence_lossrecord', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='7f3cfc22f984cf3b70ea93b926b09483a3379231', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_64d1e', table='persistence_lossrecord', when='BEFORE')),
+                ],
             },
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='lossrecord',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='3efb0406728a2e72de31da70888c602a8e50d58d', operation='UPDATE', pgid='pgtrigger_frozen_e1037', table='persistence_lossrecord', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='lossrecord',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='47ab46818d0750e77eee9b4723c817aa19b86975', operation='DELETE', pgid='pgtrigger_no_delete_81063', table='persistence_lossrecord', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='lossrecord',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate the append-only table %', TG_TABLE_NAME;", hash='7f3cfc22f984cf3b70ea93b926b09483a3379231', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_64d1e', table='persistence_lossrecord', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['shelf', 'first_seen_at'], name='dead_letter_open'),
-        ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(fields=['fact_id'], name='dead_letter_fact'),
-        ),
-        migrations.AddConstraint(
-            model_name='deadletter',
-            constraint=models.UniqueConstraint(fields=('producer', 'seq'), name='dead_letter_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='deadletter',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolution', ''), ('resolved_at__isnull', True)), models.Q(('resolved_at__isnull', False), models.Q(('resolution', ''), _negated=True)), _connector='OR'), name='ck_deadletter_resolution', violation_error_code='resolution', violation_error_message='stands together with the time of it'),
         ),
     ]

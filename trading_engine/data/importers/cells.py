@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
 from friren.core.numbers import CONTEXT, DECIMAL_PLACES
 from friren.errors import RejectedRecordError
-from trading_engine.data.bars import measured
-from trading_engine.data.importers.parsed import Issue
+from trading_engine.data.bars import Bar, measured
+from trading_engine.data.importers.parsed import Issue, ParsedRow, issue_of
 
-__all__ = ["NumberCells", "decimal_cell", "is_empty"]
+__all__ = ["NumberCells", "decimal_cell", "is_empty", "parse_rows"]
 
 ROUNDED: Final = f"a binary float with more than {DECIMAL_PLACES} decimals: rounded"
 
@@ -81,3 +82,27 @@ class NumberCells:
     def note(self, field: str, text: str, rule: str) -> None:
         """Note that the value was kept, changed as `rule` says."""
         self.notes.append(Issue(self.line, field, text, rule, rejected=False))
+
+
+def parse_rows(
+    rows: Iterable[tuple[int, list[str] | Issue]], bar_of: Callable[[list[str], NumberCells], Bar]
+) -> Iterator[ParsedRow | Issue]:
+    """
+    Yield the bar of every row, and beside it or in its place what is to be said of its line.
+
+    Args:
+        rows: line and cells, or what is wrong with the line.
+        bar_of: makes the bar of a row's cells; raises RejectedRecordError.
+    """
+    for line, cells in rows:
+        if isinstance(cells, Issue):
+            yield cells
+            continue
+        numbers = NumberCells(line)
+        try:
+            bar = bar_of(cells, numbers)
+        except RejectedRecordError as exc:
+            yield issue_of(line, exc)
+        else:
+            yield from numbers.notes
+            yield ParsedRow(line, bar)

@@ -12,7 +12,7 @@ from typing import IO, Final
 from friren.core.numbers import ZERO
 from friren.errors import RejectedRecordError
 from trading_engine.data.bars import DATED, Bar, canonical_timeframe
-from trading_engine.data.importers.cells import NumberCells, is_empty
+from trading_engine.data.importers.cells import NumberCells, is_empty, parse_rows
 from trading_engine.data.importers.columns import PRICES, Columns, find_columns, names_of
 from trading_engine.data.importers.lines import LINE_MAX, decoded, numbered_lines, split_cells
 from trading_engine.data.importers.parsed import Issue, ParsedFile, ParsedRow, UnreadableFileError, issue_of
@@ -160,18 +160,7 @@ def _data_rows(layout: _Layout) -> Iterator[tuple[int, list[str] | Issue]]:
 def _parse(layout: _Layout, reading: _Reading) -> Iterator[ParsedRow | Issue]:
     if layout.columns.volume is None:
         yield Issue(layout.header_line, "volume", "", "no such column: stored as 0", rejected=False)
-    for line, cells in _data_rows(layout):
-        if isinstance(cells, Issue):
-            yield cells
-            continue
-        numbers = NumberCells(line)
-        try:
-            bar = _bar_of(cells, numbers, layout.columns, reading)
-        except RejectedRecordError as exc:
-            yield issue_of(line, exc)
-        else:
-            yield from numbers.notes
-            yield ParsedRow(line, bar)
+    yield from parse_rows(_data_rows(layout), lambda cells, numbers: _bar_of(cells, numbers, layout.columns, reading))
 
 
 def _bar_of(cells: list[str], numbers: NumberCells, columns: Columns, reading: _Reading) -> Bar:

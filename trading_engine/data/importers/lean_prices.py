@@ -16,7 +16,7 @@ from typing import IO, Final
 from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
 from trading_engine.data.bars import DATED, Bar, canonical_timeframe
-from trading_engine.data.importers.cells import NumberCells
+from trading_engine.data.importers.cells import NumberCells, parse_rows
 from trading_engine.data.importers.lines import LINE_MAX, decoded, numbered_lines, split_cells
 from trading_engine.data.importers.parsed import Issue, ParsedFile, ParsedRow, UnreadableFileError, issue_of
 from trading_engine.data.importers.stamps import DateFormat, Wall, read_wall, to_utc, zone_of
@@ -182,18 +182,7 @@ def _data_rows(entry: _Entry) -> Iterator[tuple[int, list[str] | Issue]]:
 
 
 def _parse(entry: _Entry, reading: _Reading) -> Iterator[ParsedRow | Issue]:
-    for line, cells in _data_rows(entry):
-        if isinstance(cells, Issue):
-            yield cells
-            continue
-        numbers = NumberCells(line)
-        try:
-            bar = _bar_of(cells, numbers, entry.day, reading)
-        except RejectedRecordError as exc:
-            yield issue_of(line, exc)
-        else:
-            yield from numbers.notes
-            yield ParsedRow(line, bar)
+    return parse_rows(_data_rows(entry), lambda cells, numbers: _bar_of(cells, numbers, entry.day, reading))
 
 
 def _bar_of(cells: list[str], numbers: NumberCells, day: dt.date | None, reading: _Reading) -> Bar:

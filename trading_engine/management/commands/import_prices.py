@@ -20,7 +20,7 @@ from trading_engine.services.price_recorder import PriceRecorder
 
 __all__ = ["Command"]
 
-COUNTS = ("inserted", "duplicates", "conflicts", "revised", "rejected", "suspect")
+COUNTS = ("inserted", "duplicates", "conflicts", "revised", "rejected", "suspect", "journaled")
 LINES_SHOWN = 20
 
 
@@ -61,7 +61,9 @@ class Command(BaseFrirenCommand):
                     unreadable.append(exc)
         for failure in unreadable:
             self.stderr.write(f"error: {failure}", self.style.ERROR)
-        self.failed = bool(unreadable) or not any(each.inserted + each.duplicates + each.conflicts for each in done)
+        self.failed = bool(unreadable) or not any(
+            each.inserted + each.duplicates + each.conflicts + each.journaled for each in done
+        )
         return _report(done, unreadable)
 
     def show(self, report: Report) -> None:

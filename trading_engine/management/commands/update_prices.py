@@ -18,7 +18,7 @@ from trading_engine.services.price_updates import PriceUpdate, update_prices
 
 __all__ = ["Command"]
 
-COUNTS = ("inserted", "duplicates", "conflicts", "revised", "rejected", "suspect", "unfinished")
+COUNTS = ("inserted", "duplicates", "conflicts", "revised", "rejected", "suspect", "journaled", "unfinished")
 
 
 class Command(BaseFrirenCommand):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import ROOT
-from tests.servers import command_environment
+from tests.servers import command_environment, throw_away_server
 
 SCRIPT = Path(__file__).with_name("logging_process.py")
 
@@ -52,10 +52,8 @@ class Logger:
 
 
 @pytest.fixture
-def migrated(server):
-    made = server.manage("migrate", "--verbosity=0")
-    assert made.returncode == 0, made.stderr
-    return server
+def migrated():
+    yield from throw_away_server(migrated=True)
 
 
 @pytest.fixture

@@ -144,9 +144,10 @@ def test_a_common_fill_takes_two_round_trips(tracker, ways, monkeypatch) -> None
     trips = []
     really = quick.exchange
 
-    def counted(connection, *statements):
-        trips.append([statement[0].split()[0] for statement in statements])
-        return really(connection, *statements)
+    def counted(connection, *calls):
+        texts = [getattr(statement, "sql", statement) for statement, _parameters in calls]
+        trips.append([(text if isinstance(text, str) else text.decode()).split()[0] for text in texts])
+        return really(connection, *calls)
 
     monkeypatch.setattr(quick, "exchange", counted)
     tracker.record_trade(**fill(2, commission=D(1)))

@@ -35,7 +35,7 @@ def book():
 class TestStart:
     def test_stores_what_was_run(self, runs, book) -> None:
         user = User.objects.get(username="system")
-        key = runs.start_run(book, **RUN, strategy_name="sma", parameters={"fast": 10}, seed=7, user=user)
+        key = runs.start_run(book, **RUN, strategy_name="sma", parameters={"fast": 10}, seed=7, user=user).id
 
         run = BacktestRun.objects.get()
         assert (run.id, run.account_id, run.status, run.user_id) == (key, book.id, "PENDING", user.id)
@@ -49,15 +49,17 @@ class TestStart:
 
     def test_again_changes_nothing(self, runs, book) -> None:
         key = new_id()
-        for _ in range(2):
-            assert runs.start_run(book, **RUN, run_id=key) == key
+        told = [runs.start_run(book, **RUN, run_id=key) for _ in range(2)]
         runs.update_run_status(key, "RUNNING")
+        told.append(runs.start_run(book, **RUN, run_id=str(key)))
 
-        assert runs.start_run(book, **RUN, run_id=str(key)) == key
+        assert [(receipt.id, receipt.outcome) for receipt in told] == [
+            (key, "STORED"), (key, "DUPLICATE"), (key, "DUPLICATE"),
+        ]  # fmt: skip
         assert BacktestRun.objects.get().status == "RUNNING"
 
     def test_with_other_content_is_refused(self, runs, book) -> None:
-        key = runs.start_run(book, **RUN)
+        key = runs.start_run(book, **RUN).id
         other = friren.open_account("other", environment="BACKTEST")
 
         for account, given in ((book, {**RUN, "name": "other"}), (other, RUN)):
@@ -89,7 +91,7 @@ class TestStart:
 
 @pytest.mark.parametrize(("held", "wanted"), [(held, wanted) for held in EDGES for wanted in EDGES])
 def test_a_run_moves_along_its_edges_alone(runs, book, held, wanted) -> None:
-    key = runs.start_run(book, **RUN)
+    key = runs.start_run(book, **RUN).id
     for step in WAYS[held]:
         runs.update_run_status(key, step)
     entries = AuditLog.objects.count()
@@ -116,7 +118,7 @@ def test_a_run_moves_along_its_edges_alone(runs, book, held, wanted) -> None:
 class TestFinish:
     @pytest.fixture
     def run(self, runs, book) -> UUID:
-        key = runs.start_run(book, **RUN)
+        key = runs.start_run(book, **RUN).id
         runs.update_run_status(key, "RUNNING")
         return key
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connections
 
+from friren.persistence.engines import engine_for
 from trading_engine.management.commands.import_prices import Command
 from trading_engine.models import Price, PriceRevision
 from trading_engine.services import price_loading
@@ -222,25 +223,25 @@ class TestForPeople:
 
 
 class TestTrouble:
-    def test_what_was_committed_before_a_failure_stays_and_the_next_import_goes_on(self, write, monkeypatch):
+    def test_what_the_database_could_not_take_is_journaled_and_follows(self, write, monkeypatch):
         monkeypatch.setattr(price_loading, "BATCH_ROWS_MAX", 10)
         path = write(HEADER + "".join(f"2024-01-{day:02},1,3,0.5,2,7\n" for day in range(1, 31)))
-        original, calls = price_loading.PriceLoader._load_once, []
+        original, calls = price_loading.load_within, []
 
-        def fail_the_third(self, *arguments):
+        def fail_the_third(*arguments, **options):
             calls.append(1)
             if len(calls) == 3:
                 raise OperationalError("the server went away")
-            return original(self, *arguments)
+            return original(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(price_loading.PriceLoader, "_load_once", fail_the_third)
-            code, report, stderr = run(path)
-        assert (code, report) == (1, None)
-        assert "the server went away" in stderr
-        assert Price.objects.count() == 20
+            patch.setattr(price_loading, "load_within", fail_the_third)
+            code, report, _stderr = run(path)
+        assert (code, counts(report), report["journaled"]) == (0, (20, 0, 0, 0, 0), 10)
+        assert engine_for().flush(30)
+        assert Price.objects.count() == 30
 
-        assert counts(run(path)[1]) == (10, 20, 0, 0, 0)
+        assert counts(run(path)[1]) == (0, 30, 0, 0, 0)
 
     def test_the_same_file_imported_twice_at_once_is_stored_once(self, shared_data):
         path = shared_data / "ohlcv/aapl_daily_2004_2018.yahoo.csv"

@@ -1,0 +1,267 @@
+"""
+Every public method of every service, with a call that is told the same way whenever it is told.
+
+Ids and times are worked out from a name, so a call of another process, or after an outage, is the same call.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import inspect
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from friren.persistence.receipts import BulkReceipt, Receipt
+
+__all__ = ["STEPS", "World", "missing_steps", "outcomes_of", "say_all"]
+
+NOON: Final = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
+LATER: Final = NOON + dt.timedelta(hours=1)
+# Their calls in an outage are told in tests of the books.
+OF_THE_BOOKS: Final = frozenset({
+    "PortfolioTracker.update_position", "PortfolioTracker.mark_to_market", "PortfolioTracker.calculate_pnl",
+    "PortfolioTracker.close_period", "PortfolioTracker.rebuild", "RiskLogger.log_risk_metrics", "RiskLogger.bulk_log",
+    "RiskLogger.compute",
+})  # fmt: skip
+WITHOUT_DATA: Final = frozenset({"close", "flush"})
+
+
+class World:
+    """The services of one account, and the ids of what is told under one name."""
+
+    def __init__(self, name: str) -> None:
+        import friren
+        from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
+        from trading_engine import services
+
+        self.name = name
+        self.account = friren.open_account(f"book-{name}", starting_cash=1000)
+        self.run_books = [friren.open_account(f"run-{name}-{n}", environment="BACKTEST") for n in range(3)]
+        of_account = (services.TradeLogger, services.SignalLogger, services.RegimeLogger, PortfolioTracker, RiskLogger)
+        of_none = (
+            services.SentimentLogger, services.ModelTracker, services.PriceRecorder, services.BacktestRecorder,
+        )  # fmt: skip
+        made = [*(cls(account=self.account) for cls in of_account), *(cls() for cls in of_none)]
+        self.services = {type(service).__name__: service for service in made}
+
+    def id(self, what: str) -> uuid.UUID:
+        """Return the id of `what` in this world."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{what}")
+
+    def at(self, minutes: int) -> dt.datetime:
+        """Return a moment of this world, later than those before it."""
+        return NOON + dt.timedelta(minutes=minutes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A call.
+
+    Attributes:
+        method: as "Service.method".
+        told: its keywords.
+        again: telling it again is a DUPLICATE; False where another call has moved its row on since.
+    """
+
+    method: str
+    told: Callable[[World], Mapping[str, Any]]
+    again: bool = True
+
+    def call(self, world: World) -> Any:
+        service, _, name = self.method.partition(".")
+        return getattr(world.services[service], name)(**self.told(world))
+
+
+def _fill(world: World, what: str, **more: Any) -> dict[str, Any]:
+    return {
+        "trade_id": world.id(what), "symbol": "AAPL", "action": "buy", "quantity": 10, "price": Decimal("187.32"),
+        "timestamp": NOON, **more,
+    }  # fmt: skip
+
+
+def _order(world: World, what: str) -> dict[str, Any]:
+    return {"order_id": world.id(what), "symbol": "AAPL", "action": "buy", "quantity": 10, "timestamp": NOON}
+
+
+def _signal(world: World, what: str) -> dict[str, Any]:
+    return {"signal_id": world.id(what), "symbol": "AAPL", "signal_type": "BUY", "timestamp": NOON}
+
+
+def _news(world: World, headline: str) -> dict[str, Any]:
+    return {
+        "symbol": "AAPL", "news_source": "Reuters", "headline": f"{headline} of {world.name}", "sentiment_score": 0.5,
+        "timestamp": NOON, "sentiment_id": world.id(headline),
+    }  # fmt: skip
+
+
+def _prediction(world: World, what: str) -> dict[str, Any]:
+    return {"model_id": world.name, "model_version": "7", "timestamp": NOON, "prediction_id": world.id(what)}
+
+
+def _run(world: World, number: int) -> dict[str, Any]:
+    book = world.run_books[number]
+    return {
+        "account": book,
+        "name": book.name,
+        "starts_at": NOON,
+        "ends_at": LATER,
+        "run_id": world.id(f"run {number}"),
+    }
+
+
+def _bars(world: World) -> list[Any]:
+    from trading_engine.data.bars import Bar
+
+    prices = {"open": Decimal(1), "high": Decimal(3), "low": Decimal(1), "close": Decimal(2)}
+    return [Bar(symbol=world.name, timestamp=world.at(n), timeframe="1m", source="test", **prices) for n in range(3)]
+
+
+def _load(world: World) -> dict[str, Any]:
+    from trading_engine.services.price_loading import PriceLoader
+
+    return {"bars": enumerate(_bars(world)[:2]), "loader": PriceLoader(), "venue": "XNAS"}
+
+
+STEPS: Final = [
+    Step("TradeLogger.log_order", lambda w: _order(w, "order")),
+    Step("TradeLogger.update_order_status", lambda w: {"order": w.id("order"), "status": "filled", "timestamp": LATER}),
+    Step("TradeLogger.log_trade", lambda w: _fill(w, "trade", order=w.id("order"))),
+    Step("TradeLogger.log_trade", lambda w: _fill(w, "wrong")),
+    Step("TradeLogger.log_trade", lambda w: _fill(w, "worse"), again=False),
+    Step("TradeLogger.bulk_log", lambda w: {"trades": [_fill(w, f"of many {n}") for n in range(3)]}),
+    Step(
+        "TradeLogger.log_round_trip",
+        lambda w: {
+            "symbol": "MSFT", "action": "buy", "quantity": 10, "entry_price": 10, "entry_timestamp": NOON,
+            "exit_price": 11, "exit_timestamp": LATER, "external_id": f"trip of {w.name}",
+        },
+    ),
+    Step("TradeLogger.update_trade_status", lambda w: {"trade": w.id("trade"), "status": "settled"}),
+    Step("TradeLogger.bust_trade", lambda w: {"trade": w.id("wrong"), "reason": "error"}),
+    Step(
+        "TradeLogger.correct_trade",
+        lambda w: {"trade": w.id("worse"), "reason": "error", "corrected": _fill(w, "right")}, again=False,
+    ),
+    Step("TradeLogger.open_orders", lambda _w: {}),
+    Step("TradeLogger.get_trade_history", lambda _w: {}),
+    Step("SignalLogger.log_signal", lambda w: _signal(w, "signal")),
+    Step("SignalLogger.bulk_log", lambda w: {"signals": [_signal(w, f"signal {n}") for n in range(3)]}),
+    Step("SignalLogger.mark_processed", lambda w: {"signal": w.id("signal 0"), "timestamp": LATER}),
+    Step(
+        "SignalLogger.mark_executed",
+        lambda w: {"signal": w.id("signal"), "trade": w.id("trade"), "timestamp": LATER},
+    ),
+    Step("SignalLogger.get_signal_history", lambda _w: {}),
+    Step(
+        "RegimeLogger.log_regime_change",
+        lambda w: {"regime_type": "BULL", "timestamp": NOON, "regime_id": w.id("regime")},
+    ),
+    Step("RegimeLogger.get_regime_history", lambda _w: {}),
+    Step("RegimeLogger.current_regime", lambda _w: {}),
+    Step("RegimeLogger.regime_at", lambda _w: {"timestamp": LATER}),
+    Step("SentimentLogger.log_sentiment", lambda w: _news(w, "rise")),
+    Step("SentimentLogger.bulk_insert_news", lambda w: {"news": [_news(w, f"rise {n}") for n in range(3)]}),
+    Step(
+        "SentimentLogger.link_trade",
+        lambda w: {"trade": w.id("trade"), "sentiments": [w.id("rise"), w.id("rise 1")]},
+    ),
+    Step("SentimentLogger.get_sentiment_history", lambda _w: {"symbol": "AAPL"}),
+    Step(
+        "ModelTracker.log_model_performance",
+        lambda w: {"model_id": w.name, "model_version": "7", "timestamp": NOON, "accuracy_score": 0.6},
+    ),
+    Step("ModelTracker.track_predictions", lambda w: {"predictions": [_prediction(w, f"up {n}") for n in range(3)]}),
+    Step(
+        "ModelTracker.resolve_predictions",
+        lambda w: {"outcomes": [{"prediction": w.id(f"up {n}"), "is_correct": n == 0} for n in range(2)]},
+    ),
+    Step("ModelTracker.get_model_metrics", lambda w: {"model_id": w.name}),
+    Step("PriceRecorder.record_bars", lambda w: {"rows": _bars(w)}),
+    Step("PriceRecorder.load", _load),
+    Step("PriceRecorder.latest", lambda w: {"symbol": w.name, "timeframe": "1m"}),
+    Step("PriceRecorder.bars", lambda w: {"symbol": w.name, "timeframe": "1m"}),
+    Step("BacktestRecorder.start_run", lambda w: _run(w, 0)),
+    Step("BacktestRecorder.start_run", lambda w: _run(w, 1)),
+    Step("BacktestRecorder.update_run_status", lambda w: {"run": w.id("run 0"), "status": "FAILED"}),
+    Step("BacktestRecorder.update_run_status", lambda w: {"run": w.id("run 1"), "status": "RUNNING"}, again=False),
+    Step(
+        "BacktestRecorder.finish_run",
+        lambda w: {"run": w.id("run 1"), "total_return": 0.1, "max_drawdown": -0.2, "trade_count": 3},
+    ),
+    Step("PortfolioTracker.record_trade", lambda w: _fill(w, "booked")),
+    Step(
+        "PortfolioTracker.record_cash",
+        lambda w: {"kind": "FEE", "amount": -1, "at": NOON, "movement_id": w.id("fee")},
+    ),
+    Step(
+        "PortfolioTracker.apply_corporate_action",
+        lambda _w: {"symbol": "AAPL", "kind": "SPLIT", "effective_at": LATER, "ratio": 2},
+    ),
+    Step(
+        "PortfolioTracker.resolve_market",
+        lambda w: {"market": f"fed of {w.name}", "outcome": "YES", "resolved_at": NOON},
+    ),
+    Step("PortfolioTracker.get_current_positions", lambda _w: {}),
+    Step("RiskLogger.get_risk_history", lambda _w: {}),
+]  # fmt: skip
+
+
+def missing_steps() -> set[str]:
+    """Return the public methods of all services that no step calls."""
+    from portfolio_manager import data_logger
+    from trading_engine import services
+    from trading_engine.services.base import Service
+
+    found = set()
+    for module in (services, data_logger):
+        for service in vars(module).values():
+            if inspect.isclass(service) and issubclass(service, Service) and service is not Service:
+                # Async twins are the methods themselves on another thread.
+                found |= {
+                    f"{service.__name__}.{name}"
+                    for name, method in inspect.getmembers(service, inspect.isfunction)
+                    if not name.startswith("_") and not inspect.iscoroutinefunction(method)
+                    and name not in WITHOUT_DATA
+                }  # fmt: skip
+    return found - {step.method for step in STEPS} - OF_THE_BOOKS
+
+
+def outcomes_of(answer: Any) -> dict[str, int] | str:
+    """Return how many records ended how; of a read whether it is "fresh", "stale" or "unknown"."""
+    if isinstance(answer, Receipt):
+        return {answer.outcome.value: 1}
+    if isinstance(answer, tuple):
+        return dict(collections.Counter(receipt.outcome.value for receipt in answer))
+    if isinstance(answer, BulkReceipt) or hasattr(answer, "conflicts"):
+        assert not answer.rejected, answer.rejected
+        counts = {
+            "STORED": answer.stored, "DUPLICATE": answer.duplicates, "JOURNALED": answer.journaled,
+            "BUFFERED": answer.buffered, "LOST": answer.lost, "conflicts": getattr(answer, "conflicts", 0),
+        }  # fmt: skip
+        return {name: count for name, count in counts.items() if count}
+    if answer is None:
+        return "fresh"  # None is what the database itself said
+    if not answer.stale:
+        return "fresh"
+    return "unknown" if answer.as_of is None else "stale"
+
+
+def say_all(name: str, *, again: bool = False) -> tuple[dict[str, Any], float]:
+    """Tell everything under `name`; return what came of each call, errors included, and the seconds of the slowest."""
+    world, said, slowest = World(name), {}, 0.0
+    for number, step in enumerate(STEPS):
+        if again and not step.again:
+            continue
+        began = time.perf_counter()
+        try:
+            said[f"{number} {step.method}"] = outcomes_of(step.call(world))
+        except Exception as exc:  # noqa: BLE001 - no exception at all may leave a logger: they are told
+            said[f"{number} {step.method}"] = f"{type(exc).__name__}: {exc}"
+        slowest = max(slowest, time.perf_counter() - began)
+    return said, slowest
