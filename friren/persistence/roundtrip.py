@@ -1,5 +1,5 @@
 """
-Several prepared statements in one round trip, on Django's own connections. Why: docs/decisions/0027.
+Several prepared statements in one round trip, on Django's own connections. Why: docs/decisions/0028.
 
 psycopg's own pipelines ask the operating system after every statement; here all are handed to libpq, sent, and
 waited for once.

@@ -2,7 +2,7 @@
 Store a fill and book it in two round trips: the common case, where it is the newest of its group and nothing waits.
 
 The first stores the fill, locks the books and asks what the fold must know; the second writes and commits. The fold
-and the rows are those of every other booking. Why: docs/decisions/0027.
+and the rows are those of every other booking. Why: docs/decisions/0028.
 """
 
 from __future__ import annotations
