@@ -11,7 +11,7 @@ from friren.persistence.facts import Fact, NaturalKey, spec_named
 from friren.persistence.prepared import Statement, run_statement
 from friren.persistence.wire import BINARY, Encoder, encoder_of
 
-__all__ = ["insert_row"]
+__all__ = ["insert_of", "insert_row"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +41,12 @@ def insert_row(fact: Fact, *, connection: Any, using: str, producer: UUID | None
     Raises:
         DatabaseError: the database refuses the row, or is in trouble.
     """
+    statement, row = insert_of(fact, using=using, producer=producer)
+    return run_statement(connection, statement, row) > 0
+
+
+def insert_of(fact: Fact, *, using: str, producer: UUID | None) -> tuple[Statement, list[bytes | None]]:
+    """Return the statement by which `insert_row` stores a fact, and its parameters."""
     insert = _insert_of(fact.kind)
     row = list(insert.blank)
     row[0], row[1] = fact.id.bytes, fact.digest
@@ -52,7 +58,7 @@ def insert_row(fact: Fact, *, connection: Any, using: str, producer: UUID | None
         if natural is not None and value is not None:
             value = natural.resolve(value, fact, using=using)  # noqa: PLW2901 - the same row by its key
         row[place] = None if value is None else encode(value)
-    return run_statement(connection, insert.statement, row) > 0
+    return insert.statement, row
 
 
 @functools.cache
