@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError, models, transaction
 
 from friren.errors import RejectedRecordError
-from friren.persistence.copy import copy_facts, is_refusal, key_reused, resolve_keys, stored_digests
+from friren.persistence.copy import copy_facts, is_refusal, key_reused, stored_digests
 from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
 from friren.persistence.handlers import (
     Verdict,
@@ -20,6 +20,7 @@ from friren.persistence.handlers import (
     prepare_of,
     tables_before,
 )
+from friren.persistence.layouts import natural_keys
 from friren.persistence.receipts import WriteOutcome
 
 __all__ = ["apply_batch", "apply_each", "is_foundation", "prepare"]
@@ -39,7 +40,7 @@ def prepare(facts: Sequence[Fact], *, using: str) -> None:
     for kind, places in _by_kind(facts).items():
         spec, own, some = _spec(kind), prepare_of(kind), [facts[place] for place in places]
         if spec is not None:
-            resolve_keys(spec.fields.values(), some, using=using)
+            natural_keys(spec, some, using=using)
         if own is not None:
             own(some, using=using)
 
