@@ -12,8 +12,10 @@ class PortfolioManagerConfig(AppConfig):
         # What needs the models can be imported only now.
         from friren.operations import health
         from friren.persistence.policies import KindPolicy, register_policy
+        from portfolio_manager import risk_days
         from portfolio_manager.booking.health import check_books
 
         health.register("books", check_books)
+        risk_days.register()
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

@@ -7,13 +7,12 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import Error as AnyDatabaseError
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS
 
 import friren
 from friren.accounts import AccountHandle, open_account
@@ -21,12 +20,13 @@ from friren.core.choices import Environment
 from friren.core.ids import new_id
 from friren.core.numbers import plain
 from friren.errors import FrirenError, RejectedRecordError
+from friren.persistence.answers import ask
 from portfolio_manager.accounting import Instrument, InstrumentType
 from portfolio_manager.analytics import performance
 from portfolio_manager.orchestrator import CycleSettings, TradingCycle
 from portfolio_manager.risk_gate import RiskGate
 from portfolio_manager.run_report import RunReport
-from portfolio_manager.stored_equity import stored_equity
+from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
 from trading_engine.data.bars import Bar
 from trading_engine.models import Symbol
@@ -87,6 +87,10 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
     """
     Run a plan and store everything: run, signals, orders, trades, regimes, daily risk, result.
 
+    The loop trades on its own fold in memory and appends every fact to the journal, which is drained meanwhile. At
+    the end all of it is stored and booked, and the books are compared with the fold. While the database is away a
+    run goes on all the same: `RunReport.journaled` says how much is still on this machine's disk.
+
     The same bars give the same figures; nothing in a run is random.
 
     Args:
@@ -111,22 +115,21 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
         _start(runs, plan, run_id, account, strategies)
         try:
             cycle, counts = _trade(plan, account, strategies, instruments, progress)
-            report = _report(plan, run_id, account, cycle, counts, seconds=time.perf_counter() - began)
-            _check_books(account, report, cycle)
+            check_stored_books(account, cycle, runs.recorder)
+            report = _report(plan, run_id, account, cycle, counts)
             runs.finish_run(run_id, **_figures(report))
         except BaseException as exc:
             # Whatever ended it, Ctrl-C included: a run must not look as if it were still going.
             _fail(runs, run_id, exc)
             raise
-    return report
+        left = 0 if runs.recorder.drained() else runs.recorder.backlog
+    return replace(report, journaled=left, seconds=time.perf_counter() - began)
 
 
 def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
     try:
-        # What ended the run may have been the connection; Django does not take a new one by itself.
-        connections[runs.using].close_if_unusable_or_obsolete()
         runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}".rstrip(": "))
-    except (FrirenError, AnyDatabaseError):
+    except FrirenError:
         # The reason is what the caller has to hear, not that it could not be stored either.
         log.exception("the run %s could not be marked as failed", run_id)
 
@@ -141,12 +144,14 @@ def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
 
 
 def _instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
-    known = {
-        ticker: (currency, multiplier)
-        for ticker, currency, multiplier in Symbol.objects.filter(ticker__in=symbols, venue="").values_list(
-            "ticker", "currency", "multiplier"
-        )
-    }
+    def stored(alias: str) -> list[tuple[str, str, Decimal]]:
+        rows = Symbol.objects.using(alias).filter(ticker__in=symbols, venue="")
+        return list(rows.values_list("ticker", "currency", "multiplier"))
+
+    answer = ask(("instruments", tuple(symbols)), stored, using=DEFAULT_DB_ALIAS)
+    if answer.as_of is None:
+        log.warning("the database is away: all symbols are taken to be quoted in USD, with a multiplier of 1")
+    known = {ticker: (currency, multiplier) for ticker, currency, multiplier in answer.rows}
     return {
         symbol: Instrument(type=InstrumentType.EQUITY, key=symbol, currency=currency, multiplier=multiplier)
         for symbol in symbols
@@ -224,7 +229,7 @@ def _trade(
         detectors={symbol: detector.name for symbol, detector in detectors.items()},
         instruments=instruments,
     )
-    cycle = TradingCycle(account=account, settings=settings)
+    cycle = TradingCycle(account=account, settings=settings, mode="journal")
     loop = EventLoop(
         strategies=strategies,
         venue=plan.venue or NextOpenVenue(commission=plan.commission),
@@ -243,8 +248,6 @@ def _report(
     account: AccountHandle,
     cycle: TradingCycle,
     counts: LoopCounts,
-    *,
-    seconds: float,
 ) -> RunReport:
     starts_at, ends_at = plan.period
     trips = cycle.book.round_trips()
@@ -268,7 +271,6 @@ def _report(
         trips=trips,
         refusals=dict(cycle.refusals),
         performance=performance([plan.starting_cash, *(value for _, value in cycle.equity)], trips),
-        seconds=seconds,
     )
 
 
@@ -287,13 +289,3 @@ def _figures(report: RunReport) -> dict[str, Any]:
             "refusals": dict(report.refusals),
         },
     }
-
-
-def _check_books(account: AccountHandle, report: RunReport, cycle: TradingCycle) -> None:
-    """The stored books must be worth what the cycle traded on, to the last digit."""
-    stored = stored_equity(account, cycle.closes)
-    if stored != report.final_equity:
-        raise FrirenError(
-            f"the stored books of {account.name} are worth {plain(stored)}, those that were traded on"
-            f" {plain(report.final_equity)}; `rebuild_positions --check --account` names the difference"
-        )

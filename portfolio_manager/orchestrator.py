@@ -2,7 +2,7 @@
 The trading cycle: bar → regime → signal → risk check → order → fill → books → marks → risk snapshot.
 
 The event loop (or a live feed) calls it in that order; it keeps the books. It decides on its own fold
-in memory and never on the database, and it stores every fact before anything follows from it.
+in memory and never on the database, and it records every fact before anything follows from it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from portfolio_manager.trading_book import TradingBook
 from trading_engine.backtesting import OrderTicket, StrategySignal, VenueFill
 from trading_engine.data.bars import Bar
 from trading_engine.regime import RegimeReading
+from trading_engine.regime_intervals import interval_id
 from trading_engine.services import RegimeLogger, SignalLogger, TradeLogger
 
 __all__ = ["CycleSettings", "TradingCycle"]
@@ -73,22 +74,24 @@ class TradingCycle:
         orders, trades, risk_days: how many orders, fills and daily snapshots were stored.
     """
 
-    def __init__(self, *, account: AccountHandle, settings: CycleSettings) -> None:
+    def __init__(self, *, account: AccountHandle, settings: CycleSettings, mode: str = "direct") -> None:
         """
         Args:
             account: new books, with nothing in them but the opening deposit.
             settings: see CycleSettings.
+            mode: of the loggers: "direct" commits each fact before what follows from it, "journal" appends it to
+                this machine's journal, from where it is stored in the background.
         """
         self._is = settings
         self._account = account
-        self._signals = SignalLogger(account=account)
-        self._regimes = RegimeLogger(account=account)
-        self._orders = TradeLogger(account=account)
-        self._tracker = PortfolioTracker(account=account)
-        self._risks = RiskLogger(account=account)
+        self._signals = SignalLogger(account=account, mode=mode)
+        self._regimes = RegimeLogger(account=account, mode=mode)
+        self._orders = TradeLogger(account=account, mode=mode)
+        self._tracker = PortfolioTracker(account=account, mode=mode)
+        self._risks = RiskLogger(account=account, mode=mode)
         self._risk = DailyRisk(starting_value=settings.starting_cash)
         self._open = OpenOrders()
-        self._regime_ids: dict[str, UUID] = {}
+        self._intervals: dict[str, tuple[str, UUID]] = {}
         self._unsaved: list[RiskSnapshot] = []
         self.book = TradingBook(base_currency=account.base_currency)
         self.book.apply(_opening_deposit(account, settings.starting_cash))
@@ -119,9 +122,9 @@ class TradingCycle:
             vix_average=figures.get("vix"),
             volatility_score=figures.get("volatility"),
         )
-        interval = self._regimes.current_regime(symbol, detector=detector)
-        if interval is not None:
-            self._regime_ids[symbol] = interval.id
+        if self._intervals.get(symbol, ("",))[0] != reading.regime_type:
+            begun = interval_id(self._account.id, detector, [symbol, ""], reading.timestamp)
+            self._intervals[symbol] = (reading.regime_type, begun)
 
     def on_signal(self, signal: StrategySignal) -> OrderTicket | None:
         """Store a signal; answer with an order, stored and sized, or with None and a counted reason."""
@@ -211,10 +214,13 @@ class TradingCycle:
     # What the one who runs the cycle calls
 
     def finish(self) -> None:
-        """End at the last bar: expire what it left unfilled, store the last snapshots, mark the stored positions."""
+        """End at the last bar: expire what it left unfilled, store the last snapshots."""
         for order in self._open.close_all():
             self._drop(order, "expired", NO_NEXT_BAR, "the bars ended before the next open", self.equity[-1][0])
         self._save_risk()
+
+    def mark_stored(self) -> None:
+        """Book what was stored, and mark the stored positions at the last closes."""
         if self.equity:
             self._tracker.mark_to_market(self.closes, self.equity[-1][0])
 
@@ -228,7 +234,7 @@ class TradingCycle:
             timestamp=signal.timestamp,
             confidence_score=signal.confidence,
             reasoning=signal.reasoning,
-            regime=self._regime_ids.get(signal.symbol),
+            regime=self._intervals[signal.symbol][1] if signal.symbol in self._intervals else None,
             z_score=signal.indicators.get("z_score"),
             extra={"indicators": dict(signal.indicators), "regime": signal.regime, "close": plain(signal.price)},
         ).id

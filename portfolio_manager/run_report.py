@@ -37,6 +37,7 @@ class RunReport:
         equity: value of the book at the close of each day, after the start.
         trips: every position, open ones at their last close.
         refusals: signals that became no order, by reason.
+        journaled: records that are not stored yet, because the database is away.
         seconds: wall-clock time of the run.
     """
 
@@ -59,7 +60,8 @@ class RunReport:
     trips: Sequence[RoundTrip]
     refusals: Mapping[str, int]
     performance: Performance
-    seconds: float
+    journaled: int = 0
+    seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the run as plain JSON: money as text, ratios as numbers, times in ISO 8601."""
@@ -89,6 +91,7 @@ class RunReport:
             "max_drawdown": figures.max_drawdown,
             "win_rate": figures.win_rate,
             "profit_factor": figures.profit_factor,
+            "journaled": self.journaled,
             "seconds": round(self.seconds, 3),
         }
 
@@ -117,6 +120,12 @@ def print_report(console: Console, report: RunReport) -> None:
         parts.append(Text(f"Signals without an order: {reasons}", style="dim"))
     # Text and not str: names are printed as they are, and not read as markup.
     console.print(Panel(Group(*parts), title=Text(title), subtitle=Text(f"account {report.account}"), expand=False))
+    if report.journaled:
+        console.print(
+            f"{report.journaled} records are on this machine's disk, for the database is away. When it answers again,"
+            " `manage.py replay` stores them; the next process that writes to it does so too.",
+            style="yellow",
+        )
 
 
 def _figures(report: RunReport) -> Table:

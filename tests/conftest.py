@@ -40,7 +40,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> embedded.Running:
-    """The running server of this test run."""
+    """The running server of this worker."""
     return embedded.start(harness.location(), server_settings=harness.FAST)
 
 

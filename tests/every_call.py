@@ -25,8 +25,7 @@ LATER: Final = NOON + dt.timedelta(hours=1)
 # Their calls in an outage are told in tests of the books.
 OF_THE_BOOKS: Final = frozenset({
     "PortfolioTracker.update_position", "PortfolioTracker.mark_to_market", "PortfolioTracker.calculate_pnl",
-    "PortfolioTracker.close_period", "PortfolioTracker.rebuild", "RiskLogger.log_risk_metrics", "RiskLogger.bulk_log",
-    "RiskLogger.compute",
+    "PortfolioTracker.close_period", "PortfolioTracker.rebuild", "RiskLogger.compute",
 })  # fmt: skip
 WITHOUT_DATA: Final = frozenset({"close", "flush"})
 
@@ -113,6 +112,10 @@ def _run(world: World, number: int) -> dict[str, Any]:
         "ends_at": LATER,
         "run_id": world.id(f"run {number}"),
     }
+
+
+def _risk(_world: World, days: int) -> dict[str, Any]:
+    return {"timestamp": NOON + dt.timedelta(days=days), "portfolio_value": 1000, "total_exposure": 500}
 
 
 def _bars(world: World) -> list[Any]:
@@ -208,6 +211,8 @@ STEPS: Final = [
         lambda w: {"market": f"fed of {w.name}", "outcome": "YES", "resolved_at": NOON},
     ),
     Step("PortfolioTracker.get_current_positions", lambda _w: {}),
+    Step("RiskLogger.log_risk_metrics", lambda w: _risk(w, 0)),
+    Step("RiskLogger.bulk_log", lambda w: {"days": [_risk(w, number) for number in (1, 2)]}),
     Step("RiskLogger.get_risk_history", lambda _w: {}),
 ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """
-The PostgreSQL that the tests run on: thrown away afterwards, started by our own launcher, at most once per run.
+The PostgreSQL that the tests run on: thrown away afterwards, started by our own launcher, at most once per worker.
 
 Loaded before Django reads its settings (`-p tests.postgres`). FRIREN_TEST_POSTGRES_BIN names the programs of
-another PostgreSQL. With pytest-xdist all workers share one server, and each has a database copied from one template.
+another PostgreSQL. With pytest-xdist each worker has a server of its own: an open transaction is seen by all of a
+server's databases, and how far the books are booked hangs on it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import atexit
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
+import time
 from pathlib import Path
 
 import psycopg
@@ -19,9 +22,9 @@ import psycopg
 from friren import embedded
 from friren.embedded import process
 from friren.errors import ConfigurationError
-from friren.locking import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 TEMPLATE = "friren_template"
 # Safe only because the data are thrown away.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -57,15 +60,31 @@ def _sweep() -> None:
     for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner"):
         with contextlib.suppress(OSError, ValueError, ConfigurationError):
             if owner.stat().st_uid == os.geteuid() and not process.is_alive(int(owner.read_text())):
-                for home in (child for child in owner.parent.iterdir() if child.is_dir()):
-                    embedded.stop(embedded.locate(home, binaries=binaries()))
-                shutil.rmtree(owner.parent)
+                _remove(owner.parent)
+
+
+def _remove(folder: Path) -> None:
+    for home in (child for child in folder.iterdir() if child.is_dir()):
+        end_server(embedded.locate(home, binaries=binaries()))
+    shutil.rmtree(folder)
 
 
 def _clean_up(folder: Path, owner: int) -> None:
     if os.getpid() == owner:  # not in a forked child
-        embedded.stop(location())
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _remove(folder)
+
+
+def end_server(location: embedded.Location) -> None:
+    """End a server whose data nobody wants any more: at once, without its last checkpoint."""
+    found = process.find(location.data)
+    if found is None:
+        return
+    os.kill(found.pid, signal.SIGQUIT)
+    deadline = time.monotonic() + 60
+    while process.is_alive(found.pid):
+        assert time.monotonic() < deadline, "the server does not end"
+        time.sleep(0.01)
 
 
 def binaries() -> Path | None:
@@ -75,8 +94,8 @@ def binaries() -> Path | None:
 
 
 def location() -> embedded.Location:
-    """The server of this test run."""
-    return embedded.locate(scratch() / "server", binaries=binaries())
+    """The server of this worker."""
+    return embedded.locate(scratch() / f"server-{WORKER}", binaries=binaries())
 
 
 def database_url(name: str, host: str | None = None) -> str:
@@ -94,13 +113,12 @@ def _configure_environment() -> None:
             name.startswith("FRIREN_") and name not in KEPT_VARIABLES
         ):
             del os.environ[name]
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ |= {
-        "DATABASE_URL": database_url(f"test_{worker}"),
+        "DATABASE_URL": database_url(f"test_{WORKER}"),
         "DB_POOL_ENABLED": "false",  # tests of the pool make their own
         "DJANGO_SETTINGS_MODULE": "friren.settings",
         "FRIREN_ENV_FILE": os.devnull,
-        "FRIREN_HOME": str(scratch() / f"home-{worker}"),
+        "FRIREN_HOME": str(scratch() / f"home-{WORKER}"),
         # On a machine that is busy with tests a commit may take longer than a trader would wait.
         "FRIREN_WRITE_DEADLINE": "5",
         "SECRET_KEY": "only for tests",
@@ -118,30 +136,27 @@ _configure_environment()
 
 
 def make_template() -> None:
-    """Make the migrated template, unless another worker has: the caller's own connection is lent for it."""
+    """Make the migrated template that databases are copied from: the caller's own connection is lent for it."""
     from django.db import connections
 
     from friren.operations import schema
 
     connection = connections["default"]
     own = connection.settings_dict["NAME"]
-    with exclusive(scratch() / "template.lock", timeout=300), admin_connection() as admin:
-        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
-            return
-        admin.execute("CREATE DATABASE template_draft")
-        connection.settings_dict["NAME"] = "template_draft"
-        try:
-            schema.migrate()
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = own
-        remember_seeds("template_draft")
-        admin.execute(f"ALTER DATABASE template_draft RENAME TO {TEMPLATE}")
+    with admin_connection() as admin:
+        admin.execute(f"CREATE DATABASE {TEMPLATE}")
+    connection.settings_dict["NAME"] = TEMPLATE
+    try:
+        schema.migrate()
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = own
+    remember_seeds(TEMPLATE)
 
 
 def copy_template(name: str) -> None:
     """Make a migrated database in about 0.1 s."""
-    with exclusive(scratch() / "template.lock", timeout=300), admin_connection() as admin:
+    with admin_connection() as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import time
 from pathlib import Path
 
-from friren.embedded import Location, cluster, process
+from friren.embedded import Location, cluster
 from friren.embedded.location import server_identity
 from friren.locking import exclusive
 from tests.postgres import scratch
 
-__all__ = ["end_server", "lay", "put_in_stock"]
+__all__ = ["lay", "put_in_stock"]
 
 
 def put_in_stock(data: Path, name: str) -> None:
@@ -34,18 +31,6 @@ def lay(location: Location, name: str) -> bool:
         _copy(_stock(name), draft)
         draft.rename(location.data)
     return True
-
-
-def end_server(location: Location) -> None:
-    """End a server whose data nobody wants any more: at once, without the last checkpoint."""
-    found = process.find(location.data)
-    if found is None:
-        return
-    os.kill(found.pid, signal.SIGQUIT)
-    deadline = time.monotonic() + 60
-    while process.is_alive(found.pid):
-        assert time.monotonic() < deadline, "the server does not end"
-        time.sleep(0.01)
 
 
 def _stock(name: str) -> Path:

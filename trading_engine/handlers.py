@@ -16,7 +16,7 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import prediction_outcomes, run_records, sentiment_links, signal_moves
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
-from trading_engine.models import Order, Trade
+from trading_engine.models import MarketRegime, Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.moves import move_together
 from trading_engine.regime_intervals import store_regime
@@ -33,7 +33,7 @@ def register() -> None:
     trades = partial(move_together, model=Trade, field="trade", decide=trade_move, columns=("status",))
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
-    register_handler("regime_history", store_regime)
+    register_handler("regime_history", store_regime, makes=MarketRegime)
     for module in (signal_moves, prediction_outcomes, sentiment_links, run_records, price_records):
         module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))

@@ -16,7 +16,7 @@ from friren.persistence.receipts import Receipt
 from trading_engine.models import MarketRegime, RegimeHistory
 from trading_engine.symbols import symbol_id
 
-__all__ = ["store_regime"]
+__all__ = ["interval_id", "store_regime"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,8 +32,18 @@ class _Stream:
         return {"account_id": self.account_id, "detector": self.detector, "symbol_id": self.symbol_id}
 
     def interval_id(self, started_at: dt.datetime) -> UUID:
-        ticker, venue = self.symbol_key or (None, None)
-        return natural_id("market_regime", self.account_id, self.detector, ticker, venue, started_at)
+        return interval_id(self.account_id, self.detector, self.symbol_key, started_at)
+
+
+def interval_id(account: UUID | None, detector: str, symbol: list[str] | None, started_at: dt.datetime) -> UUID:
+    """
+    Return the id of the interval that begins at a moment.
+
+    Args:
+        symbol: [ticker, venue]; None for the whole market.
+    """
+    ticker, venue = symbol or (None, None)
+    return natural_id("market_regime", account, detector, ticker, venue, started_at)
 
 
 def store_regime(fact: Fact, *, using: str) -> Receipt:

@@ -17,6 +17,7 @@ from friren.persistence.handlers import (
     apply_within,
     batch_handler_of,
     handler_of,
+    maker_of,
     prepare_of,
     tables_before,
 )
@@ -135,8 +136,8 @@ def _depth(model: type[models.Model], above: frozenset[type[models.Model]]) -> i
     parents = {
         field.related_model
         for field in model._meta.concrete_fields
-        if isinstance(field, models.ForeignKey)
-        and field.name not in later
-        and field.related_model not in {model, *above}
+        if isinstance(field, models.ForeignKey) and field.name not in later
     }
-    return 1 + max((_depth(parent, above | {model}) for parent in parents), default=0)
+    if (maker := maker_of(model)) is not None:
+        parents.add(spec_named(maker).model)
+    return 1 + max((_depth(parent, above | {model}) for parent in parents - {model, *above}), default=0)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from friren.persistence.models import JournalCursor
 
-__all__ = ["FencedError", "Moved", "lock_cursor", "move_cursor", "read_cursor"]
+__all__ = ["Drained", "FencedError", "Moved", "lock_cursor", "move_cursor", "read_cursor"]
 
 
 class FencedError(Exception):
@@ -29,6 +29,39 @@ class Moved:
     def total(self) -> int:
         """How many they are."""
         return self.stored + self.duplicates + self.dead_lettered
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drained:
+    """
+    What one or more batches came to.
+
+    Attributes:
+        stored, duplicates, dead_lettered: records that left the journal, by outcome.
+        remaining: records still in it.
+        waiting: those among them that were looked at and wait for a row they refer to.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    dead_lettered: int = 0
+    remaining: int = 0
+    waiting: int = 0
+
+    @property
+    def moved(self) -> int:
+        """How many records left the journal."""
+        return self.stored + self.duplicates + self.dead_lettered
+
+    def then(self, later: Drained) -> Drained:
+        """Return the sum of this and what came after it."""
+        return Drained(
+            self.stored + later.stored,
+            self.duplicates + later.duplicates,
+            self.dead_lettered + later.dead_lettered,
+            later.remaining,
+            later.waiting,
+        )
 
 
 def read_cursor(producer: UUID, *, label: str, using: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import random
 import threading
@@ -15,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from friren.persistence import settings
 from friren.persistence.batches import apply_batch, is_foundation, prepare
 from friren.persistence.copy import is_refusal
-from friren.persistence.cursors import FencedError, Moved, lock_cursor, move_cursor, read_cursor
+from friren.persistence.cursors import Drained, FencedError, Moved, lock_cursor, move_cursor, read_cursor
 from friren.persistence.handlers import MissingRowError, Verdict, one_commit
 from friren.persistence.journal import Address, Damage, Record
 from friren.persistence.letters import Letter, dead_letter, letter_of
@@ -49,39 +48,6 @@ class Source(Protocol):
 
     def drained(self, seq: int) -> None:
         """Take note that every record up to `seq` is in PostgreSQL."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Drained:
-    """
-    What one or more batches came to.
-
-    Attributes:
-        stored, duplicates, dead_lettered: records that left the journal, by outcome.
-        remaining: records still in it.
-        waiting: those among them that were looked at and wait for a row they refer to.
-    """
-
-    stored: int = 0
-    duplicates: int = 0
-    dead_lettered: int = 0
-    remaining: int = 0
-    waiting: int = 0
-
-    @property
-    def moved(self) -> int:
-        """How many records left the journal."""
-        return self.stored + self.duplicates + self.dead_lettered
-
-    def then(self, later: Drained) -> Drained:
-        """Return the sum of this and what came after it."""
-        return Drained(
-            self.stored + later.stored,
-            self.duplicates + later.duplicates,
-            self.dead_lettered + later.dead_lettered,
-            later.remaining,
-            later.waiting,
-        )
 
 
 class _WaitError(Exception):
@@ -118,7 +84,7 @@ class Drainer:
         self._seq: int | None = None
         self._position = 0
         self._waits = ParentWaits()
-        self._awake, self._stopping = threading.Event(), threading.Event()
+        self._awake, self._hurried, self._stopping = threading.Event(), threading.Event(), threading.Event()
 
     @property
     def position(self) -> int:
@@ -186,6 +152,7 @@ class Drainer:
         pause, told = 0.0, ""
         while not self._stopping.wait(pause):
             self._awake.clear()
+            began = time.monotonic()
             try:
                 done = self.drain_once()
             except Exception as exc:  # whatever it is, the journal must be drained once it is over
@@ -201,6 +168,11 @@ class Drainer:
             told = ""
             if done.moved:
                 pause = 0.0
+                if done.remaining < self._batch_rows:
+                    # What is written meanwhile becomes a larger batch, and the writer has the processor.
+                    took = time.monotonic() - began
+                    self._hurried.wait(min(settings.DRAIN_GATHER_SHARE * took, settings.DRAIN_GATHER_SECONDS_MAX))
+                    self._hurried.clear()
             elif done.waiting:
                 pause = settings.DRAIN_WAIT_SECONDS
             else:
@@ -214,9 +186,15 @@ class Drainer:
         if not self._awake.is_set():
             self._awake.set()
 
+    def hurry(self) -> None:
+        """Somebody waits for what was appended: do not let more gather."""
+        self._hurried.set()
+        self.wake()
+
     def stop(self) -> None:
         """Let `run` return after the batch it is at. Safe from any thread and to call twice."""
         self._stopping.set()
+        self._hurried.set()
         self._awake.set()
 
     def _at(self) -> int:

@@ -254,7 +254,7 @@ class Engine:
                 wanted = self.last_seq if wanted is None else wanted
                 if self._drainer is None or self._drainer.position >= wanted:
                     return True
-                self._drainer.wake()
+                self._drainer.hurry()
             else:
                 self._wake()
             if time.monotonic() >= until:

@@ -33,6 +33,7 @@ __all__ = [
     "batch_handler_of",
     "handler_of",
     "insert",
+    "maker_of",
     "one_commit",
     "prepare_of",
     "producer_of",
@@ -50,6 +51,7 @@ _handlers: dict[str, Handler] = {}
 _batch_handlers: dict[str, BatchHandler] = {}
 _prepares: dict[str, Prepare] = {}
 _tables_before: dict[str, tuple[type[models.Model], ...]] = {}
+_makers: dict[type[models.Model], str] = {}
 
 OPEN_TRANSACTION: Final = (
     "a logger was called inside an open transaction.atomic() block, whose rollback would undo a record "
@@ -72,6 +74,7 @@ def register_handler(
     batch: BatchHandler | None = None,
     prepare: Prepare | None = None,
     after: Sequence[type[models.Model]] = (),
+    makes: type[models.Model] | None = None,
 ) -> None:
     """
     Let `handler(fact, *, using)` store facts of `kind`, in a transaction that is opened for it.
@@ -82,6 +85,7 @@ def register_handler(
         prepare: `prepare(facts, *, using)` makes what their transaction will need, in commits of its own.
         after: of a kind without a table of its own: the tables whose rows it changes or refers to. With none,
             others build on it, and it is committed before them.
+        makes: the table, no table of facts, whose rows it makes beside its own: what refers to those comes later.
     """
     _handlers[kind] = handler
     if batch is not None:
@@ -89,6 +93,8 @@ def register_handler(
     if prepare is not None:
         _prepares[kind] = prepare
     _tables_before[kind] = tuple(after)
+    if makes is not None:
+        _makers[makes] = kind
 
 
 def handler_of(kind: str) -> Handler | None:
@@ -109,6 +115,11 @@ def prepare_of(kind: str) -> Prepare | None:
 def tables_before(kind: str) -> tuple[type[models.Model], ...]:
     """Return the tables whose rows a kind without a table of its own changes or refers to."""
     return _tables_before.get(kind, ())
+
+
+def maker_of(model: type[models.Model]) -> str | None:
+    """Return the kind of fact that makes the rows of a table beside its own, if there is one."""
+    return _makers.get(model)
 
 
 def apply(fact: Fact, *, using: str) -> Receipt:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from django.db import connections
+
 from friren.errors import ConfigurationError, RejectedRecordError, shown
 from friren.persistence import checks, handlers
 from friren.persistence.bulk import record_in_batches, store_batch
@@ -21,13 +23,15 @@ from friren.persistence.facts import Fact
 from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
-from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, SETTLE_SECONDS
+from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, DRAINED_SECONDS, SETTLE_SECONDS
 
 __all__ = ["Recorder"]
 
 Result = TypeVar("Result")
 MODES: Final = ("direct", "journal")
 DURABILITIES: Final = ("sync", "os")
+# How often a job that waits for its records asks whether the database is there at all.
+DRAINED_LOOK_SECONDS: Final = 1.0
 
 
 class Recorder:
@@ -142,6 +146,19 @@ class Recorder:
         if engine.backlog and engine.circuit.closed:
             engine.flush(SETTLE_SECONDS)
 
+    @property
+    def backlog(self) -> int:
+        """How many records of this process are not in the database yet."""
+        return engine_for(self.using).backlog
+
+    def drained(self, timeout: float = DRAINED_SECONDS) -> bool:
+        """Return whether all records of this process are stored; waits as long as the database answers."""
+        engine, until = engine_for(self.using), time.monotonic() + timeout
+        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until or engine.work(_answers) is None:
+                return False
+        return True
+
     def refuse_closed(self) -> None:
         """Raise RuntimeError after close()."""
         if self._closed.is_set():
@@ -231,6 +248,13 @@ class Recorder:
     def _accept(self, fact: Fact) -> Receipt:
         sync = policy_of(fact.kind).synced if self._sync is None else self._sync
         return engine_for(self.using).accept(fact, sync=sync)
+
+
+def _answers(alias: str) -> bool:
+    """Return True; anything else is an error of the database."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
 
 
 def _final(error: RejectedRecordError) -> RejectedRecordError:

@@ -63,6 +63,11 @@ DRAIN_BATCH_BYTES: Final = 8 * 1024 * 1024
 DRAIN_IDLE_SECONDS: Final = 0.2
 # How long a drainer that was woken lets records gather: a batch of one costs as much as a batch of hundreds.
 DRAIN_LINGER_SECONDS: Final = 0.02
+# How long records gather between two batches, by what the first one took: while a loop writes, the drain has a third of
+# the time, and a few large batches instead of many small ones.
+DRAIN_GATHER_SHARE: Final = 2.0
+# And at most: what is journaled is in the database within half a second.
+DRAIN_GATHER_SECONDS_MAX: Final = 0.25
 # Ceiling of the pause between attempts while the database is in trouble: the way back is noticed within this.
 DRAIN_RETRY_SECONDS_MAX: Final = 0.5
 # How often a batch whose first fact waits for its parent is tried again: all of it, since it may hold the parent.
@@ -101,6 +106,9 @@ CONNECTIONS_MAX: Final = env.integer("FRIREN_WRITE_CONNECTIONS", default=8, mini
 PATIENT_DEADLINE_SECONDS: Final = 5.0
 # What a step that builds on journaled records waits for them to be stored.
 SETTLE_SECONDS: Final = 2.0
+# What a job that needs all its records stored waits for them, as long as the database takes some: a run of a million
+# records is drained in a minute or two.
+DRAINED_SECONDS: Final = 600.0
 
 # --- bulk calls
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.

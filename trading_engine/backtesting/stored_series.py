@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from friren.errors import RejectedRecordError
+from friren.errors import FrirenError, RejectedRecordError
 from trading_engine.backtesting.series import BarSeries, series_of
 from trading_engine.data.bars import Bar
 from trading_engine.services.price_recorder import PriceRecorder
@@ -24,6 +24,7 @@ def series_of_store(symbols: Sequence[str], *, timeframe: str = "1d", source: st
 
     Raises:
         RejectedRecordError: a symbol has no such bar, or has them of several sources.
+        FrirenError: the database does not answer, so the bars cannot be read.
     """
     bars: list[Bar] = []
     with PriceRecorder() as prices:
@@ -43,6 +44,8 @@ def _stored(prices: PriceRecorder, symbol: str, *, timeframe: str, source: str |
     after = None
     while True:
         page = prices.bars(symbol, timeframe=timeframe, source=source, limit=PAGE_ROWS, after=after)
+        if page.stale:
+            raise FrirenError("the database does not answer, and the bars are in it: give files, or try again later")
         for row in page:
             yield Bar(
                 symbol=symbol,

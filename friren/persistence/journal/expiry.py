@@ -26,7 +26,10 @@ def expire(
     Returns:
         How many were removed.
     """
-    segments = segment_names(directory)
+    try:
+        segments = segment_names(directory)
+    except OSError:
+        return 0
     ends = [following.first_seq - 1 for following in segments[1:]]
     drained = [directory / name.file_name for name, end in zip(segments, ends, strict=False) if end <= seq]
     if segments and last_seq is not None and last_seq <= seq:
@@ -48,8 +51,10 @@ def expire(
 
 
 def remove_if_empty(directory: Path, *, lock: str) -> None:
-    """Remove the directory of a producer that holds nothing any more but its lock file."""
+    """Remove the directory of a producer that holds nothing any more but its lock file, and drafts of segments."""
     with contextlib.suppress(OSError):
-        if [path.name for path in directory.iterdir()] in ([lock], []):
-            (directory / lock).unlink(missing_ok=True)
+        left = list(directory.iterdir())
+        if all(path.name == lock or path.name.startswith(".") for path in left):
+            for path in left:
+                path.unlink(missing_ok=True)
             directory.rmdir()

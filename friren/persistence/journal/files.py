@@ -47,13 +47,24 @@ class Files:
         return os.open(path, os.O_RDONLY | _ALWAYS)
 
     def make_directory(self, path: Path) -> None:
-        """Make a directory that only its owner may enter, its parents too; refuse one that is a symbolic link."""
-        path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        """
+        Make a directory that only its owner may enter; refuse one that is a symbolic link.
+
+        Parents that are missing are made too, and their names synced; that of `path` itself is the caller's to sync.
+        """
+        for folder in reversed([parent for parent in path.parents if not parent.exists()]):
+            self.make_name(folder, 0o777)
+            self.sync_directory(folder.parent)
+        self.make_name(path, _PRIVATE_DIRECTORY)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(f"{path} is not a directory of its own")
         if hasattr(os, "getuid") and found.st_mode & 0o077:
             path.chmod(_PRIVATE_DIRECTORY)
+
+    def make_name(self, path: Path, mode: int) -> None:
+        """Make one directory, unless it is there."""
+        path.mkdir(mode=mode, exist_ok=True)
 
     def sync_directory(self, path: Path) -> None:
         """Make created, renamed and removed names in `path` survive a power cut; Windows does so by itself."""
@@ -69,6 +80,10 @@ class Files:
         """Remove a file; one that is gone already is no error."""
         path.unlink(missing_ok=True)
 
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name, in place of what has it."""
+        source.replace(target)
+
     def write_whole(self, path: Path, content: bytes) -> None:
         """Write a small file, whole or not at all."""
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -79,7 +94,7 @@ class Files:
             self.datasync(handle)
         finally:
             self.close(handle)
-        draft.replace(path)
+        self.rename(draft, path)
         self.sync_directory(path.parent)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import threading
-import weakref
-from collections import deque
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -16,11 +15,13 @@ from friren.core.ids import new_id
 from friren.persistence import settings
 from friren.persistence.journal import expiry, locking
 from friren.persistence.journal.address import Address
-from friren.persistence.journal.errors import JournalUnavailableError
+from friren.persistence.journal.errors import JournalUnavailableError, SegmentLeftError
 from friren.persistence.journal.files import FILES, Files
+from friren.persistence.journal.forking import disown_in_children
 from friren.persistence.journal.reader import LOCK, Damage, JournalReader, Record
-from friren.persistence.journal.segment import SegmentName, frame, seed_of
+from friren.persistence.journal.segment import SegmentName, frame, seed_of, segment_header
 from friren.persistence.journal.shelf import begin_segment, make_producer_directory
+from friren.persistence.journal.synced import Synced
 
 __all__ = ["Journal"]
 
@@ -68,12 +69,12 @@ class Journal:
         self._handle = self._lock_handle = _NONE
         self._segment = SegmentName(0, 0)
         self._size = 0
-        self._last = self._synced = self._drained = 0
-        # What a failing disk may have lost, to be written again: the records somebody waits for.
-        self._unsynced: deque[tuple[int, bytes]] = deque()
-        self._failed = range(0)
+        self._last = self._drained = 0
+        self._synced = Synced()
+        # A failed sync is told to one caller only, so no two may sync the same file at a time.
+        self._in_flight = False
         self._refusal = ""
-        _journals.add(self)
+        disown_in_children(self)
 
     @property
     def last_seq(self) -> int:
@@ -94,7 +95,7 @@ class Journal:
                 raise JournalUnavailableError(self._refusal)
             seq = self._last + 1
             data = frame(seq, payload, self._seed)
-            if self._handle == _NONE or self._size + len(data) > self._segment_bytes:
+            if self._handle == _NONE or (self._size + len(data) > self._segment_bytes and not self._in_flight):
                 self._roll()
             try:
                 written: int | OSError = self._write(self._handle, data)
@@ -106,14 +107,14 @@ class Journal:
                 self._write_again(data, written)
             self._last = seq
             if sync:
-                self._unsynced.append((seq, data))
+                self._synced.hold(seq, data)
         if sync:
             self._commit(seq)
         return seq
 
     def sync(self) -> None:
         """Make every record so far survive a power cut. Raises JournalUnavailableError."""
-        if self._last > self._synced:
+        if self._last > self._synced.upto:
             self._commit(self._last)
 
     def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
@@ -165,77 +166,91 @@ class Journal:
 
     def _abandon(self) -> None:
         """Leave the current segment; called with the lock held. What cannot be synced any more, nobody may count on."""
-        try:
-            self._files.datasync(self._handle)
-            self._note_synced(self._last)
-        except OSError:
-            self._note_failed()
-        with contextlib.suppress(OSError):
-            self._close(self._handle)
-        self._handle = _NONE
+        if self._in_flight:  # whether it can be synced is told to another thread
+            self._synced.failed(self._last)
+            self._leave()
+            return
+        with contextlib.suppress(JournalUnavailableError):
+            if self._sync_here():
+                self._leave()
 
-    def _note_failed(self) -> None:
-        first = self._failed.start if self._failed else self._synced + 1
-        self._failed = range(first, self._last + 1)
-        self._unsynced.clear()
+    def _leave(self) -> None:
+        if self._handle != _NONE:
+            with contextlib.suppress(OSError):
+                self._close(self._handle)
+        self._handle = _NONE
 
     def _roll(self) -> None:
         """Begin a new segment; called with the lock held."""
-        if self._handle != _NONE and self._last > self._synced:
-            try:
-                self._files.datasync(self._handle)
-                self._note_synced(self._last)
-            except OSError as exc:
-                self._rewrite(exc)
-                return
+        if self._handle != _NONE and self._last > self._synced.upto and not self._sync_here():
+            return
         try:
             handle = self._begin(self._last + 1)
         except OSError as exc:
+            if isinstance(exc, SegmentLeftError):
+                self._leave()
             if self._handle != _NONE:
                 return  # a segment that grows too large is better than none
             raise JournalUnavailableError(f"{self.directory}: {exc}") from exc
-        if self._handle != _NONE:
-            self._close(self._handle)
+        self._leave()
         self._handle = handle
 
-    def _begin(self, first_seq: int) -> int:
-        """Create a segment and make it the current one; return its handle. Raises OSError, leaving nothing behind."""
+    def _sync_here(self) -> bool:
+        """Sync the current segment, or write it again elsewhere and return False; called with the lock held."""
+        try:
+            self._files.datasync(self._handle)
+        except OSError as exc:
+            self._rewrite(exc)
+            return False
+        self._synced.succeeded(self._last)
+        return True
+
+    def _begin(self, first_seq: int, records: bytes = b"") -> int:
+        """Create a segment and make it the current one; return its handle. Errors as of `begin_segment`."""
         if self._lock_handle == _NONE:
             make_producer_directory(self._root, self.address, self.producer, self._files)
             with contextlib.suppress(OSError):  # a file system without locks is one all the same
                 self._lock_handle = locking.hold(self.directory / LOCK, self._files) or _NONE
         handle, self._segment, self._size = begin_segment(
-            self.directory, first_seq, self.producer, self.address, self._files
+            self.directory, first_seq, segment_header(self.producer, first_seq, self.address), records, self._files
         )
         return handle
 
     def _commit(self, seq: int) -> None:
         """Return once the record `seq` is synced, by this thread or by the one that was before it."""
         with self._syncing:
-            if self._synced >= seq and seq not in self._failed:
+            if self._synced.covers(seq):
                 return
             with self._lock:
-                if self._handle == _NONE or seq in self._failed:
+                if self._handle == _NONE or self._synced.has_failed(seq):
                     raise JournalUnavailableError(self._refusal or f"{self.directory}: the disk failed to sync")
                 target = self._last
-                # A copy, because another thread may roll to the next segment meanwhile.
-                handle = os.dup(self._handle)
-            try:
-                self._files.datasync(handle)
-            except OSError as exc:
-                with self._lock:
-                    if self._synced < seq:  # else a roll has rescued it meanwhile
-                        self._rewrite(exc)
-            else:
-                with self._lock:
-                    self._note_synced(target)
-            finally:
-                os.close(handle)
+                try:
+                    # A copy, because another thread may have to leave the segment meanwhile.
+                    handle = os.dup(self._handle)
+                except OSError:  # too many open files: the others wait for this one then
+                    self._sync_here()
+                    return
+                self._in_flight = True
+            failure = self._sync_copy(handle)
+            with self._lock:
+                self._in_flight = False
+                if failure is not None:
+                    self._rewrite(failure)
+                    return
+                self._synced.succeeded(target)
+                if self._handle != _NONE and self._size > self._segment_bytes:
+                    with contextlib.suppress(JournalUnavailableError):  # the next record will hear of it
+                        self._roll()
 
-    def _note_synced(self, seq: int) -> None:
-        self._synced = max(self._synced, seq)
-        while self._unsynced and self._unsynced[0][0] <= self._synced:
-            self._unsynced.popleft()
+    def _sync_copy(self, handle: int) -> OSError | None:
+        try:
+            self._files.datasync(handle)
+        except OSError as exc:
+            return exc
+        finally:
+            os.close(handle)
+        return None
 
     def _rewrite(self, exc: OSError) -> None:
         """
@@ -245,29 +260,26 @@ class Journal:
         succeed and mean nothing.
         """
         log.critical("the journal's disk failed to sync (%s): writing %s again", exc, self._segment.file_name)
-        held = dict(self._unsynced)
-        read = self._reader.read_upto(self._synced + 1, self._last - self._synced, upto=self._last, final=False)
-        held = {item.seq: frame(item.seq, item.payload, self._seed) for item in read if isinstance(item, Record)} | held
-        old, self._handle = self._handle, _NONE
-        with contextlib.suppress(OSError):
-            self._close(old)
-        handle = _NONE
+        self._leave()
         try:
-            handle = self._begin(self._synced + 1)
-            for seq in sorted(held):
-                self._size += self._files.write_all(handle, held[seq])
-            self._files.datasync(handle)
+            # Whole before it has its name: half a copy must not stand in place of the original.
+            handle = self._begin(self._synced.upto + 1, b"".join(self._unsynced_frames()))
         except OSError as again:
-            if handle != _NONE:
-                with contextlib.suppress(OSError):
-                    self._close(handle)
-                with contextlib.suppress(OSError):
-                    # Half a copy must not stand in place of the whole original.
-                    self._files.unlink(self.directory / self._segment.file_name)
-            self._note_failed()
+            self._synced.failed(self._last)
             raise JournalUnavailableError(f"{self.directory}: {again}") from again
         self._handle = handle
-        self._note_synced(self._last)
+        self._synced.succeeded(self._last)
+
+    def _unsynced_frames(self) -> list[bytes]:
+        """Return all that was not synced, in order. Raises OSError when the file does not give all of it back."""
+        first, count = self._synced.upto + 1, self._last - self._synced.upto
+        read = self._reader.read_upto(first, count, upto=self._last, final=False)
+        held = {item.seq: frame(item.seq, item.payload, self._seed) for item in read if isinstance(item, Record)}
+        held |= self._synced.held
+        if len(held) < count:
+            # Its copy would stand in place of what may be readable another time.
+            raise OSError(errno.EIO, "records that were not synced cannot be read")
+        return [held[seq] for seq in sorted(held)]
 
     def _release(self) -> None:
         for handle in (self._handle, self._lock_handle):
@@ -276,22 +288,10 @@ class Journal:
                     self._close(handle)
         self._handle = self._lock_handle = _NONE
 
-    def _disown(self) -> None:
+    def disown(self) -> None:
         """In a forked child: leave the files to the parent, whose locks may have been held when it forked."""
         self._lock, self._syncing = threading.Lock(), threading.Lock()
         if not self._refusal:
             self._refusal = "this journal belongs to the parent process"
             # Also of the lock file: the child must not keep a dead parent's lock.
             self._release()
-
-
-_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
-
-
-def _disown_all() -> None:
-    for journal in list(_journals):
-        journal._disown()  # noqa: SLF001 - of this module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_disown_all)

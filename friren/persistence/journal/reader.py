@@ -135,7 +135,7 @@ class JournalReader:
         self._rest = _Rest(b"", 0)
         out: list[Record | Damage] = []
         expected = from_seq
-        for segment, following in zip(segments, [*segments[1:], None], strict=True):
+        for segment, following in zip(segments, [*segments, None][1:], strict=True):
             if following is not None and following.first_seq <= expected:
                 continue
             last = following.first_seq - 1 if following is not None else None

@@ -93,13 +93,20 @@ def segment_header(producer: UUID, first_seq: int, address: Address) -> bytes:
 
 
 def header_size(start: bytes) -> int:
-    """Return how many bytes the header takes; 0 when it is damaged, and the first record is to be searched for."""
+    """
+    Return how many bytes the header takes; 0 when it is damaged, and the first record is to be searched for.
+
+    A header whose writer did not finish it takes all there is: nothing was written behind it.
+    """
     if len(start) < _HEADER.size:
-        return 0
+        return len(start) if MAGIC.startswith(start[: len(MAGIC)]) else 0
     magic, version, _producer, _first, length = _HEADER.unpack_from(start)
     end = _HEADER.size + length
-    if magic != MAGIC or version != FORMAT_VERSION or len(start) < end + _SUM.size:
+    if magic != MAGIC or version != FORMAT_VERSION:
         return 0
+    if len(start) < end + _SUM.size:
+        # Records behind it say that it was finished, and its length is what is damaged.
+        return 0 if MARKER in start else len(start)
     return end + _SUM.size if _SUM.unpack_from(start, end)[0] == crc32(start[:end]) else 0
 
 

@@ -10,9 +10,10 @@ from uuid import UUID
 import msgspec
 
 from friren.persistence.journal.address import Address
+from friren.persistence.journal.errors import SegmentLeftError
 from friren.persistence.journal.files import Files
 from friren.persistence.journal.reader import JournalReader
-from friren.persistence.journal.segment import SegmentName, segment_header
+from friren.persistence.journal.segment import SegmentName
 
 __all__ = ["ADDRESS_FILE", "begin_segment", "journals_of", "journals_under", "make_producer_directory"]
 
@@ -44,35 +45,66 @@ def make_producer_directory(root: Path, address: Address, producer: UUID, files:
         files.make_directory(directory)
     if not (folder / ADDRESS_FILE).exists():
         files.write_whole(folder / ADDRESS_FILE, msgspec.json.encode(address) + b"\n")
-    files.sync_directory(folder)
-    files.sync_directory(root)
+    # Those above may be another process's, who has not come to sync them yet.
+    for directory in (folder, root, root.parent):
+        files.sync_directory(directory)
     return folder / str(producer)
 
 
 def begin_segment(
-    directory: Path, first_seq: int, producer: UUID, address: Address, files: Files
+    directory: Path, first_seq: int, header: bytes, records: bytes, files: Files
 ) -> tuple[int, SegmentName, int]:
     """
     Create a segment and return its handle, name and size.
 
+    Args:
+        records: what it begins with, synced before the segment has its name.
+
     Raises:
         OSError: it cannot be made; nothing is left behind.
+        SegmentLeftError: likewise, but its name may be left.
     """
     name = SegmentName(first_seq, 0)
     while (directory / name.file_name).exists():
         name = name._replace(attempt=name.attempt + 1)
     path = directory / name.file_name
-    handle = files.create(path)
+    draft = path.with_name(f".{path.name}")
+    handle = _create_anew(draft, files)
+    named = False
     try:
-        size = files.write_all(handle, segment_header(producer, first_seq, address))
+        size = files.write_all(handle, header + records)
+        if records:
+            files.datasync(handle)
+        files.rename(draft, path)
+        named = True
         files.sync_directory(directory)
-    except OSError:
+    except OSError as exc:
         with contextlib.suppress(OSError):
             files.close(handle)
-        with contextlib.suppress(OSError):
-            files.unlink(path)
+        if named and not (records or _removed(path, files)):
+            raise SegmentLeftError(exc.errno, exc.strerror, str(path)) from exc
+        if not named:
+            _removed(draft, files)
         raise
     return handle, name, size
+
+
+def _create_anew(path: Path, files: Files) -> int:
+    try:
+        return files.create(path)
+    except FileExistsError:  # of a try that failed
+        files.unlink(path)
+        return files.create(path)
+
+
+def _removed(path: Path, files: Files) -> bool:
+    """Remove a file, and return whether it stays removed."""
+    try:
+        files.unlink(path)
+        files.sync_directory(path.parent)
+    except OSError:
+        return False
+    return True
 
 
 def _in_folder(folder: Path, address: Address) -> list[JournalReader]:

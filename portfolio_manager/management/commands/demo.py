@@ -33,14 +33,20 @@ class Command(BaseFrirenCommand):
         plan = BacktestPlan(series=series, strategies=tuple(STRATEGIES), label="demo", vix=sample_vix())
         with progress_bar("Trading", total=len(bars)) as advance:
             self.report = run_backtest(plan, progress=advance)
+        if not self.report.journaled:
+            self._make_staff()
+        return {**self.report.as_json(), "seconds": round(time.perf_counter() - began, 3)}
+
+    def _make_staff(self) -> None:
         password = make_first_staff_user()
         if password is not None:
             self.staff = f"{FIRST_STAFF_USERNAME}, with the password shown once above"
             sys.stderr.write(f"Staff user {FIRST_STAFF_USERNAME}, password (shown once): {password}\n")
-        return {**self.report.as_json(), "seconds": round(time.perf_counter() - began, 3)}
 
     def show(self, report: Report) -> None:
         print_report(self.console, self.report)
+        if self.report.journaled:
+            return
         self.console.print(
             f"\nEverything above is stored, in {report['seconds']:.1f} s. To look at it, run"
             f"\n  {self._program()} runserver"

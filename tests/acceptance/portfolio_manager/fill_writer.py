@@ -1,4 +1,8 @@
-"""One of several processes that trade into one account: `fill_writer.py NAME NUMBER FILLS METHOD START LATE`."""
+"""
+One of several processes that trade into one account: `fill_writer.py NAME NUMBER FILLS METHOD LATE`.
+
+It says that it is ready, is told the moment that all begin at, and says its outcomes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ JITTER_SECONDS = 0.2
 LATE_SECONDS = 8
 
 
-def main(name: str, number: int, fills: int, method: str, *, start: float, late_share: float) -> None:
+def main(name: str, number: int, fills: int, method: str, *, late_share: float) -> None:
     django.setup()
     from friren.errors import PeriodClosedError
     from portfolio_manager.data_logger import PortfolioTracker
@@ -26,6 +30,9 @@ def main(name: str, number: int, fills: int, method: str, *, start: float, late_
     rng = random.Random(number)
     tracker, logger = PortfolioTracker(name), TradeLogger(name)
     outcomes: dict[str, int] = {}
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    start = float(sys.stdin.readline())
     time.sleep(max(0.0, start - time.time()))
     for step in range(fills):
         own = f"OWN{number}" if step % 2 else "SHARED"
@@ -50,11 +57,4 @@ def main(name: str, number: int, fills: int, method: str, *, start: float, late_
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[1],
-        int(sys.argv[2]),
-        int(sys.argv[3]),
-        sys.argv[4],
-        start=float(sys.argv[5]),
-        late_share=float(sys.argv[6]),
-    )
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], late_share=float(sys.argv[5]))

@@ -24,10 +24,10 @@ from trading_engine.models import Trade
 pytestmark = pytest.mark.usefixtures("database")
 
 WRITER = Path(__file__).with_name("fill_writer.py")
-# Long enough for every process to have imported Django, so that they write at the same time.
-START_SECONDS = 5
+# Once all are ready, so that they write at the same time.
+START_SECONDS = 0.2
 # A machine that does other things as well may hold a process up for longer than a trade should wait.
-PATIENT = os.environ | {"DB_LOCK_TIMEOUT": "20", "DB_STATEMENT_TIMEOUT": "30"}
+PATIENT = os.environ | {"DB_LOCK_TIMEOUT": "20", "DB_STATEMENT_TIMEOUT": "30", "FRIREN_WRITE_DEADLINE": "60"}
 
 
 @contextlib.contextmanager
@@ -37,10 +37,10 @@ def writing(methods: list[str], fills: int, *, late: float = 0.001, timeout: flo
 
     What is yielded holds their outcomes once the block has ended.
     """
-    start = time.time() + START_SECONDS
     processes = [
         subprocess.Popen(
-            [sys.executable, str(WRITER), "many", str(number), str(fills), method, str(start), str(late)],
+            [sys.executable, str(WRITER), "many", str(number), str(fills), method, str(late)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -50,7 +50,13 @@ def writing(methods: list[str], fills: int, *, late: float = 0.001, timeout: flo
     ]
     outcomes: Counter[str] = Counter()
     try:
-        time.sleep(max(0.0, start - time.time()))
+        for process in processes:
+            assert process.stdout.readline() == "ready\n", process.communicate()[1]
+        start = time.time() + START_SECONDS
+        for process in processes:
+            process.stdin.write(f"{start}\n")
+            process.stdin.flush()
+        time.sleep(START_SECONDS)
         yield outcomes
         for process in processes:
             out, err = process.communicate(timeout=timeout)
@@ -65,7 +71,7 @@ def writing(methods: list[str], fills: int, *, late: float = 0.001, timeout: flo
 @pytest.mark.slow
 def test_eight_processes_apply_a_thousand_fills_each_to_an_account_that_starts_empty() -> None:
     account = open_account("many")
-    with writing(["record"] * 8, 1000, timeout=300) as outcomes:
+    with writing(["record"] * 8, 1000, timeout=600) as outcomes:
         pass
     assert outcomes == {"STORED": 8000}
     assert Trade.objects.count() == 8000
@@ -79,7 +85,7 @@ def test_eight_processes_apply_a_thousand_fills_each_to_an_account_that_starts_e
 @pytest.mark.slow
 def test_processes_that_log_and_book_mix_with_processes_that_record() -> None:
     account = open_account("many")
-    with writing(["record", "log", "record", "log"], 150, timeout=120) as outcomes:
+    with writing(["record", "log", "record", "log"], 150, timeout=600) as outcomes:
         pass
     # A logged fill may be booked by another process before its own asks for it: then it is a duplicate.
     assert outcomes.total() == 600
@@ -91,7 +97,7 @@ def test_processes_that_log_and_book_mix_with_processes_that_record() -> None:
 def test_a_period_closes_while_others_trade_into_it_and_nothing_slips_in_behind() -> None:
     account = open_account("many")
     tracker = PortfolioTracker(account)
-    with writing(["record", "log", "record"], 400, late=0.2, timeout=120) as outcomes:
+    with writing(["record", "log", "record"], 400, late=0.2, timeout=600) as outcomes:
         while Trade.objects.count() < 150:
             time.sleep(0.05)
         # Writers stamp their fills with the time that has passed since BEGIN: this is about now for them.

@@ -18,13 +18,16 @@ from friren.persistence.facts import Fact, make_fact
 from trading_engine.models import (
     BacktestResult,
     BacktestRun,
+    MarketRegime,
     ModelPrediction,
+    RegimeHistory,
     SentimentData,
     Signal,
     TradeSentiment,
 )
+from trading_engine.regime_intervals import interval_id
 from trading_engine.sentiment_links import link_fact
-from trading_engine.trade_facts import trade_fact
+from trading_engine.trade_facts import order_fact, trade_fact
 
 AT = dt.datetime(2024, 1, 8, 14, 30, tzinfo=dt.UTC)
 
@@ -120,6 +123,18 @@ def test_a_move_stands_in_one_batch_with_all_that_it_needs_in_any_order_of_kinds
 
     assert together([move, trade, one]) == ["STORED"] * 3
     assert Signal.objects.get().trade_id == trade.id
+
+
+def test_a_batch_is_stored_parents_first_whatever_stands_first_in_it(book) -> None:
+    regime = make_fact(RegimeHistory, account=book.id, symbol="AAPL", regime_type="BULL", timestamp=AT)
+    begun = interval_id(book.id, "MANUAL", ["AAPL", ""], AT)
+    advice = make_fact(Signal, account=book.id, symbol="AAPL", signal_type="BUY", timestamp=AT, regime=begun)
+    order = order_fact(book, symbol="AAPL", action="buy", quantity=1, timestamp=AT, signal=advice.id)
+    trade = trade_fact(book, symbol="AAPL", action="buy", quantity=1, price=1, timestamp=AT, order=order.id)
+    move = signal_move(book, advice.id, executed=True, trade=trade.id)
+
+    assert together([move, trade, order, advice, regime]) == ["STORED"] * 5
+    assert MarketRegime.objects.get().id == begun
 
 
 def test_of_two_signals_of_a_batch_the_first_gets_the_trade(book) -> None:

@@ -12,11 +12,14 @@ from friren.persistence.deadline import DeadlineExceededError, WorkTooLongError,
 from friren.persistence.direct import Direct
 from friren.persistence.engine import Engine
 from tests import servers
+from tests.busy import Stopwatch
 from tests.outages import Proxy, alias_for, frozen
 
 DEADLINE = 0.25
-# What the scheduler of a busy machine may add to a wait.
+# What may be added to a wait, beside the time that a busy machine gives to others: that is not counted.
 NOISE = 0.1
+# Where the server has to answer in time, and the machine may be busy.
+AMPLE = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +61,12 @@ def _connected(using, deadline=DEADLINE):
 
 
 def _timed(wrapper, statement, deadline=DEADLINE):
-    began = time.monotonic()
-    wrapper.connection.deadline_at = began + deadline
+    watch = Stopwatch()
+    wrapper.connection.deadline_at = time.monotonic() + deadline
     with pytest.raises(OperationalError) as caught:
         wrapper.cursor().execute(statement)
-    return time.monotonic() - began, caught.value.__cause__
+    assert watch.seconds >= deadline or caught.value.__cause__.sqlstate, "given up before the deadline"
+    return watch.own, caught.value.__cause__
 
 
 def test_a_frozen_server_is_given_up_at_the_deadline(server) -> None:
@@ -75,7 +79,7 @@ def test_a_frozen_server_is_given_up_at_the_deadline(server) -> None:
                 assert isinstance(cause, DeadlineExceededError)
                 assert wrapper.connection.closed
                 taken.append(seconds)
-    assert all(DEADLINE <= seconds < DEADLINE + NOISE for seconds in taken), taken
+    assert all(seconds < DEADLINE + NOISE for seconds in taken), taken
     assert statistics.median(taken) < DEADLINE + 0.02, taken
 
 
@@ -87,15 +91,16 @@ def test_a_black_hole_is_given_up_at_the_deadline(server, proxy) -> None:
         proxy.swallow()
         seconds, cause = _timed(wrapper, "SELECT 1")
     assert isinstance(cause, DeadlineExceededError)
-    assert DEADLINE <= seconds < DEADLINE + NOISE
+    assert seconds < DEADLINE + NOISE
 
 
 def test_a_server_that_lives_names_the_cause_before_the_deadline(server) -> None:
     with alias_for(server, "slow") as using:
-        wrapper = _connected(using)
-        seconds, cause = _timed(wrapper, "SELECT pg_sleep(5)")
+        wrapper = _connected(using, deadline=AMPLE)
+        seconds, cause = _timed(wrapper, "SELECT pg_sleep(60)", deadline=AMPLE)
         assert cause.sqlstate == "57014"
-        assert seconds < DEADLINE
+        assert not isinstance(cause, DeadlineExceededError)
+        assert seconds < AMPLE
         assert not wrapper.connection.closed
         wrapper.close()
 
@@ -118,23 +123,23 @@ def test_work_of_several_statements_has_one_deadline(server, make_engine) -> Non
                 for _ in range(10):
                     cursor.execute("SELECT pg_sleep(0.06)")
 
-        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=5)
-        began = time.monotonic()
+        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=60)
+        watch = Stopwatch()
         assert engine.store(work) is None
-        assert time.monotonic() - began < DEADLINE + NOISE
+        assert watch.own < DEADLINE + NOISE
 
 
 def test_long_work_is_not_taken_for_a_server_that_does_not_answer(server, make_engine) -> None:
     with alias_for(server, "busy") as using:
-        engine = make_engine(using)
+        engine = make_engine(using, deadline=AMPLE)
 
         def work(alias):
             with connections[alias].cursor() as cursor:
                 cursor.execute("SELECT 1")
-                time.sleep(DEADLINE)
+                time.sleep(AMPLE)
                 cursor.execute("SELECT 1")
 
-        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=5)
+        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=60)
         assert engine.store(work) is None
         assert engine.circuit.closed
 
@@ -144,15 +149,15 @@ def test_the_caller_never_connects(server, make_engine) -> None:
     with alias_for(server, "cold") as using:
         with frozen(server):
             engine = make_engine(using)
-            began = time.monotonic()
+            watch = Stopwatch()
             assert engine.store(lambda _alias: 1) is None
-            first = time.monotonic() - began
-            began = time.monotonic()
+            first = watch.own
+            watch = Stopwatch()
             assert engine.store(lambda _alias: 1) is None
-            second = time.monotonic() - began
+            second = watch.own
         assert first < DEADLINE + NOISE
         assert second < 0.05
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while (found := engine.store(lambda _alias: 1)) is None:
             assert time.monotonic() < until, "the thawed server is not found again"
             time.sleep(0.05)
@@ -163,12 +168,12 @@ def test_an_idle_connection_that_the_server_ended_costs_one_call(server, make_en
     with alias_for(server, "ended") as using:
         engine = make_engine(using)
         select = "SELECT pg_backend_pid()"
-        pid = engine.store(lambda alias: connections[alias].cursor().execute(select).fetchone()[0], deadline=5)
+        pid = engine.store(lambda alias: connections[alias].cursor().execute(select).fetchone()[0], deadline=60)
         with server.connect() as admin:
-            admin.execute("SELECT pg_terminate_backend(%s)", [pid])
-        time.sleep(0.1)
+            # Until its process has gone, and its end of the connection with it.
+            assert admin.execute("SELECT pg_terminate_backend(%s, 60000)", [pid]).fetchone()[0]
         assert engine.store(lambda alias: connections[alias].cursor().execute(select).fetchone()[0]) is None
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while engine.store(lambda alias: connections[alias].cursor().execute(select).fetchone()[0]) is None:
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -178,7 +183,7 @@ def test_threads_that_end_leave_no_connection_behind(server, make_engine) -> Non
     import threading
 
     with alias_for(server, "threads") as using:
-        engine = make_engine(using, deadline=5.0)
+        engine = make_engine(using, deadline=30.0)
         done = []
 
         def work() -> None:

@@ -123,7 +123,7 @@ def test_records_are_buffered_and_follow_in_order_after_relief(migrated, logger,
 def test_from_eighty_per_cent_on_no_risk_is_taken_and_fills_still_are(migrated, logger) -> None:
     disk = _NotADirectory(migrated)
     disk.begin()
-    one = logger("log_in_turns", str(BUFFER), "direct")
+    one = logger("log_in_turns", str(BUFFER), "direct", FRIREN_WRITE_DEADLINE="10")
     one.expect("ready")
     migrated.stop()
     assert one.ask(f"orders {BUFFER * 8 // 10}")["outcomes"] == {"BUFFERED": BUFFER * 8 // 10}

@@ -23,7 +23,7 @@ def at_once(number: int, call) -> list[object]:
 
     def run(index: int) -> object:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             return call(index)
         except ConfigurationError as exc:
             return exc

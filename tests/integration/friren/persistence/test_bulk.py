@@ -118,7 +118,7 @@ def test_a_refused_fill_is_kept_on_the_shelf(book):
 
     trades.bulk_log([trade(1), trade(2, order=uuid.uuid4())])
 
-    assert trades.flush(timeout=10)
+    assert trades.flush(timeout=60)
     (letter,) = DeadLetter.objects.all()
     assert letter.shelf == "rejected"
     assert Trade.objects.count() == 1
@@ -131,7 +131,7 @@ def test_what_the_database_cannot_take_goes_to_the_journal_and_is_stored_later(b
     receipt = trades.bulk_log(trade(number) for number in range(10))
 
     assert (receipt.stored, receipt.journaled) == (0, 10)
-    assert trades.flush(timeout=10)
+    assert trades.flush(timeout=60)
     assert Trade.objects.count() == 10
     monkeypatch.undo()
     assert trades.bulk_log(trade(number) for number in range(10)).duplicates == 10
@@ -143,5 +143,5 @@ def test_journal_mode_appends_and_stores_later(book):
     receipt = signals.bulk_log(signal(number) for number in range(50))
 
     assert receipt.journaled == 50
-    assert signals.flush(timeout=10)
+    assert signals.flush(timeout=60)
     assert Signal.objects.count() == 50

@@ -114,7 +114,7 @@ def test_a_fact_and_a_close_wait_for_one_another(book, trades, first) -> None:
 
     def other() -> object:
         try:
-            began.wait(timeout=10)
+            began.wait(timeout=60)
             if first == "fact":
                 with transaction.atomic():
                     lock(book)
@@ -137,7 +137,7 @@ def test_a_fact_and_a_close_wait_for_one_another(book, trades, first) -> None:
                 close(book)
             began.set()
             assert not done.wait(timeout=0.3)  # it waits
-        assert result.result(timeout=10) == (True if first == "fact" else PeriodClosedError)
+        assert result.result(timeout=60) == (True if first == "fact" else PeriodClosedError)
 
 
 def lock(book) -> None:

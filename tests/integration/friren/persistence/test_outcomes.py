@@ -200,7 +200,7 @@ class TestAtOnce:
 
         def run(number: int) -> object:
             try:
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 return write(number)
             except RejectedRecordError as exc:
                 return type(exc)

@@ -61,13 +61,13 @@ class TestJournalMode:
     def test_a_record_is_journaled_and_then_stored_with_its_producer(self, journaling) -> None:
         receipt = journaling.log_trade(**FILL)
         assert (receipt.outcome, receipt.synced) == (WriteOutcome.JOURNALED, True)
-        assert journaling.flush(timeout=10)
+        assert journaling.flush(timeout=60)
         assert Trade.objects.get(id=receipt.id).producer == engine_for().producer
 
     def test_the_same_record_again_is_a_duplicate_when_it_is_drained(self, journaling) -> None:
         for _ in range(2):
             assert journaling.log_trade(**FILL, trade_id="77", venue="IBKR").outcome is WriteOutcome.JOURNALED
-        assert journaling.flush(timeout=10)
+        assert journaling.flush(timeout=60)
         cursor = JournalCursor.objects.get(producer=engine_for().producer)
         assert (cursor.seq, cursor.stored, cursor.duplicates) == (2, 1, 1)
 
@@ -88,7 +88,7 @@ class TestJournalMode:
         order = journaling.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
         for status in ("submitted", "partially_filled", "filled"):
             assert journaling.update_order_status(order, status, timestamp=AT).outcome is WriteOutcome.JOURNALED
-        assert journaling.flush(timeout=10)
+        assert journaling.flush(timeout=60)
         assert Order.objects.get(id=order.id).status == "filled"
 
     def test_bulk_counts_what_was_journaled(self, journaling) -> None:
@@ -110,7 +110,7 @@ class TestDirectMode:
         order = trades.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
         assert order.outcome is WriteOutcome.JOURNALED
         assert trades.update_order_status(order, "submitted", timestamp=AT).outcome is WriteOutcome.JOURNALED
-        assert trades.flush(timeout=10)
+        assert trades.flush(timeout=60)
         assert Order.objects.get(id=order.id).status == "submitted"
 
     def test_a_fill_whose_order_is_still_in_the_journal_follows_it(self, book) -> None:
@@ -118,7 +118,7 @@ class TestDirectMode:
         for _ in range(20):
             order = journaling.log_order(symbol="AAPL", action="buy", quantity=Decimal(1), timestamp=AT)
             assert direct.log_trade(**FILL, order=order).outcome in {WriteOutcome.JOURNALED, WriteOutcome.STORED}
-        assert direct.flush(timeout=10)
+        assert direct.flush(timeout=60)
         assert Trade.objects.exclude(order=None).count() == 20
 
     @pytest.mark.parametrize("bulk", [False, True])
@@ -142,7 +142,7 @@ class TestDirectMode:
                 assert direct.bulk_log([{**FILL, "order": order}]).rejected == []
             else:
                 direct.log_trade(**FILL, order=order)
-        assert direct.flush(timeout=10)
+        assert direct.flush(timeout=60)
         assert Trade.objects.get().order_id == order.id
 
     def test_a_fill_in_bulk_whose_order_nobody_stores_is_refused_whatever_else_is_in_the_journal(self, book) -> None:
@@ -150,7 +150,7 @@ class TestDirectMode:
         journaling.bulk_log(FILL for _ in range(2_000))
         receipt = direct.bulk_log([{**FILL, "order": new_id()}, FILL])
         assert [(index, error.field) for index, error in receipt.rejected] == [(0, "order")]
-        assert direct.flush(timeout=10)
+        assert direct.flush(timeout=60)
 
     @pytest.mark.parametrize("mode", ["direct", "journal"])
     def test_inside_an_open_transaction_it_is_a_mistake(self, book, mode) -> None:
@@ -280,7 +280,7 @@ class TestAsync:
             return sum(isinstance(one, asyncio.CancelledError) for one in ended)
 
         assert asyncio.run(cancel_all()) == 50
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while Trade.objects.count() < 50:
             assert time.monotonic() < until, Trade.objects.count()
             time.sleep(0.02)
@@ -298,7 +298,7 @@ class TestFork:
         if pid == 0:
             try:
                 receipt = trades.log_trade(**FILL)
-                flushed = trades.flush(timeout=10)
+                flushed = trades.flush(timeout=60)
                 os.write(writing, json.dumps([str(receipt.id), flushed, str(engine_for().producer)]).encode())
                 engine_for().close(1)
             finally:
@@ -309,6 +309,6 @@ class TestFork:
             child, flushed, producer = json.loads(pipe.read())
         os.waitpid(pid, 0)
         assert flushed
-        assert trades.flush(timeout=10)
+        assert trades.flush(timeout=60)
         assert producer != str(engine_for().producer)
         assert {str(key) for key in Trade.objects.values_list("id", flat=True)} == {child, *map(str, parents)}

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 import friren
 from portfolio_manager.data_logger import RiskLogger
 from portfolio_manager.models import RiskMetrics
+from portfolio_manager.risk_days import risk_day
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -65,7 +66,9 @@ def test_a_writer_who_was_first_with_a_day_is_respected(logger):
     def other_writer():
         try:
             with transaction.atomic():
-                RiskMetrics.objects.create(**logger._checked(**day(1, 70, hours=3)))
+                reading = risk_day(logger.account, day(1, 70, hours=3))
+                account = reading.values.pop("account")
+                RiskMetrics.objects.create(id=reading.id, account_id=account, **reading.values)
                 inserted.set()
                 assert waiting.wait(10)
                 # The other side is on its way to the row that is not committed here.
@@ -86,7 +89,7 @@ def test_a_writer_who_was_first_with_a_day_is_respected(logger):
 
 def wait_until_blocked():
     """Return when another session waits for a lock."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute(

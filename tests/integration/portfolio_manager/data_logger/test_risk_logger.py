@@ -87,7 +87,7 @@ class TestDays:
 
         def write(minute: int) -> WriteOutcome:
             try:
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 reading = {**READING, "timestamp": NOON + dt.timedelta(minutes=minute), "portfolio_value": minute}
                 return logger.log_risk_metrics(**reading).outcome
             finally:

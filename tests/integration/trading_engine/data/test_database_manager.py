@@ -35,7 +35,7 @@ def test_the_loggers_are_made_once_and_write_for_the_account(book):
         db.prices.record_bars(
             [Bar("SPY", NOON.replace(hour=0), "1d", Decimal(1), Decimal(3), Decimal(1), Decimal(2), source="test")]
         )
-        assert db.flush(timeout=5) is True
+        assert db.flush(timeout=60) is True
 
     assert Trade.objects.get().account_id == book.id
     assert Price.objects.count() == 1

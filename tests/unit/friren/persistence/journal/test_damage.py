@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from friren.persistence.journal import Damage, Journal, JournalReader, Record, reader
+from friren.persistence.journal import Damage, Journal, JournalReader, Record, journals_of, reader
 
 from .conftest import ADDRESS
 from .test_journal import append_all, payloads, read_all
@@ -125,6 +125,28 @@ def test_a_missing_segment_is_damage_between_its_neighbours(journal) -> None:
     found = read_all(journal)
     assert [item for item in found if isinstance(item, Damage)] == [Damage(first, following - 1, b"")]
     assert sum(isinstance(item, Record) for item in found) == 300 - (following - first)
+
+
+def test_a_header_that_its_writer_did_not_finish_is_no_record(written) -> None:
+    """Nothing was accepted behind it, so nothing is missing: at any byte of it."""
+    directory, segment, starts = written
+    header = segment.read_bytes()[: starts[0]]
+    following = directory / f"{RECORDS + 1:020d}.seg"
+    for size in range(len(header)):
+        following.write_bytes(header[:size])
+        reader = reader_of(directory)
+        assert [item.seq for item in read_all(reader)] == list(range(1, RECORDS + 1)), size
+        assert reader.last_seq == RECORDS, size
+
+
+def test_a_writer_that_died_before_its_first_segment_stops_nobody(root) -> None:
+    """Its directory is there, and nothing in it: as after a kill at its birth, or when all of it was given up."""
+    journal = Journal(root, ADDRESS)
+    journal.directory.mkdir(parents=True)
+    (journal.directory / "lock").touch()
+    [found] = journals_of(root, ADDRESS)
+    assert found.read(1, 10) == []
+    assert found.last_seq == 0
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -100,6 +102,36 @@ def test_what_a_failed_sync_may_have_lost_is_written_again_elsewhere(journal, fi
     journal.close()
     found = read_all(JournalReader(journal.directory, ADDRESS))
     assert [item.payload for item in found] == [*payloads(7), b"eighth", b"ninth"]
+
+
+def test_a_failed_sync_is_not_hidden_by_what_another_thread_does_meanwhile(journal, files) -> None:
+    """The kernel tells a failure once: a second sync of that file would succeed, and save nothing."""
+    entered, go = threading.Event(), threading.Event()
+    wanted = [*payloads(3), b"waits", *payloads(200, first=5)]
+    append_all(journal, wanted[:3])
+    broken = journal.directory / journal._segment.file_name
+    really, calls = files.datasync, itertools.count()
+
+    def fails_once(handle) -> None:
+        if next(calls):
+            really(handle)
+            return
+        entered.set()
+        go.wait(10)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    files.datasync = fails_once
+    waiter = threading.Thread(target=journal.append, args=(b"waits",), kwargs={"sync": True})
+    waiter.start()
+    assert entered.wait(10)
+    append_all(journal, wanted[4:])  # far more than a segment takes
+    go.set()
+    waiter.join(10)
+    assert journal._synced.upto == len(wanted)
+    broken.write_bytes(b"")  # what was in it was never synced
+    assert [item.payload for item in read_all(JournalReader(journal.directory, ADDRESS))] == wanted
+    assert append_all(journal, payloads(100)) == list(range(205, 305))
+    assert len(list(journal.directory.glob("*.seg"))) > 2  # segments end again
 
 
 def journal_size_of_first(path, count: int) -> int:
