@@ -136,7 +136,7 @@ STEPS: Final = [
     Step("TradeLogger.update_order_status", lambda w: {"order": w.id("order"), "status": "filled", "timestamp": LATER}),
     Step("TradeLogger.log_trade", lambda w: _fill(w, "trade", order=w.id("order"))),
     Step("TradeLogger.log_trade", lambda w: _fill(w, "wrong")),
-    Step("TradeLogger.log_trade", lambda w: _fill(w, "worse"), again=False),
+    Step("TradeLogger.log_trade", lambda w: _fill(w, "worse")),
     Step("TradeLogger.bulk_log", lambda w: {"trades": [_fill(w, f"of many {n}") for n in range(3)]}),
     Step(
         "TradeLogger.log_round_trip",
@@ -149,7 +149,7 @@ STEPS: Final = [
     Step("TradeLogger.bust_trade", lambda w: {"trade": w.id("wrong"), "reason": "error"}),
     Step(
         "TradeLogger.correct_trade",
-        lambda w: {"trade": w.id("worse"), "reason": "error", "corrected": _fill(w, "right")}, again=False,
+        lambda w: {"trade": w.id("worse"), "reason": "error", "corrected": {**_fill(w, ""), "trade_id": None}},
     ),
     Step("TradeLogger.open_orders", lambda _w: {}),
     Step("TradeLogger.get_trade_history", lambda _w: {}),

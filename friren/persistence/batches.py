@@ -12,6 +12,7 @@ from django.db import DatabaseError, models, transaction
 from friren.errors import RejectedRecordError
 from friren.persistence.copy import copy_facts, is_refusal, key_reused, stored_digests
 from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
+from friren.persistence.groups import GROUP, parts_of
 from friren.persistence.handlers import (
     Verdict,
     apply_within,
@@ -22,14 +23,14 @@ from friren.persistence.handlers import (
     tables_before,
 )
 from friren.persistence.layouts import natural_keys
-from friren.persistence.receipts import WriteOutcome
+from friren.persistence.receipts import Receipt, WriteOutcome
 
-__all__ = ["apply_batch", "apply_each", "is_foundation", "prepare"]
+__all__ = ["apply_batch", "apply_each", "is_foundation", "prepare", "store_group"]
 
 
 def is_foundation(fact: Fact) -> bool:
     """Return whether other facts may need this one before they can even be prepared: an account, say."""
-    return _spec(fact.kind) is None and not tables_before(fact.kind)
+    return fact.kind != GROUP and _spec(fact.kind) is None and not tables_before(fact.kind)
 
 
 def prepare(facts: Sequence[Fact], *, using: str) -> None:
@@ -38,8 +39,9 @@ def prepare(facts: Sequence[Fact], *, using: str) -> None:
 
     Reference rows do no harm when the batch fails; made inside its transaction they could deadlock with another's.
     """
-    for kind, places in _by_kind(facts).items():
-        spec, own, some = _spec(kind), prepare_of(kind), [facts[place] for place in places]
+    parts = [part for fact in facts for part in parts_of(fact)]
+    for kind, places in _by_kind(parts).items():
+        spec, own, some = _spec(kind), prepare_of(kind), [parts[place] for place in places]
         if spec is not None:
             natural_keys(spec, some, using=using)
         if own is not None:
@@ -50,12 +52,49 @@ def apply_batch(facts: Sequence[Fact], *, using: str, producer: UUID | None = No
     """
     Store facts within the caller's `one_commit`; return a verdict for each, in the order given.
 
+    The parts of a group are stored where facts of their kinds are, and taken back together when one is refused.
+
     Args:
         producer: the journal they come from, kept with their rows.
 
     Raises:
         DatabaseError: the database is in trouble; nothing may be committed.
     """
+    if not any(fact.kind == GROUP for fact in facts):
+        return _apply(facts, using, producer)
+    refused: dict[int, Verdict] = {}
+    while True:
+        tried = [place for place in range(len(facts)) if place not in refused]
+        with transaction.atomic(using=using):
+            verdicts = _together([facts[place] for place in tried], using, producer)
+            judged = dict(zip(tried, verdicts, strict=True))
+            bad = {
+                place: verdict
+                for place, verdict in judged.items()
+                if facts[place].kind == GROUP and isinstance(verdict, Exception)
+            }
+            if bad:
+                # Some of their parts are stored by now: take the batch back, and store it without these groups.
+                transaction.set_rollback(True, using=using)
+        if not bad:
+            return [refused[place] if place in refused else judged[place] for place in range(len(facts))]
+        refused |= bad
+
+
+def _together(facts: Sequence[Fact], using: str, producer: UUID | None) -> list[Verdict]:
+    """Store facts, groups part by part; return a verdict for each."""
+    parts = [parts_of(fact) for fact in facts]
+    verdicts = iter(_apply([part for some in parts for part in some], using, producer))
+    return [_worst([next(verdicts) for _part in some]) for some in parts]
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict on facts that belong together: a refusal of one, or STORED if one is new."""
+    refusals = (verdict for verdict in verdicts if isinstance(verdict, Exception))
+    return next(refusals, WriteOutcome.STORED if WriteOutcome.STORED in verdicts else WriteOutcome.DUPLICATE)
+
+
+def _apply(facts: Sequence[Fact], using: str, producer: UUID | None) -> list[Verdict]:
     verdicts: dict[int, Verdict] = {}
     by_kind = _by_kind(facts)
     for kind in sorted(by_kind, key=_rank):
@@ -63,6 +102,12 @@ def apply_batch(facts: Sequence[Fact], *, using: str, producer: UUID | None = No
         judged = _apply_kind(kind, [facts[place] for place in places], using, producer)
         verdicts.update(zip(places, judged, strict=True))
     return [verdicts[place] for place in range(len(facts))]
+
+
+def store_group(fact: Fact, *, using: str) -> Receipt:
+    """Store the parts of a group within the caller's `one_commit`; one that is refused takes it all back."""
+    outcomes = [apply_within(part, using=using).outcome for part in parts_of(fact)]
+    return Receipt(fact.id, WriteOutcome.STORED if WriteOutcome.STORED in outcomes else WriteOutcome.DUPLICATE)
 
 
 def _by_kind(facts: Sequence[Fact]) -> dict[str, list[int]]:

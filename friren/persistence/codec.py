@@ -6,6 +6,8 @@ and times as text) and is read back by the field of the model it belongs to. `v`
 fields: what an older Friren wrote is brought up to date by upcasters when it is read. Never pickle: a journal
 can be written by whoever may write the folder.
 
+A record of the kind "group" has the records of several facts in its values (see friren.persistence.groups).
+
 A record with "rejected" holds what a caller said of an executed fill that could not be taken (see `encode_rejected`).
 """
 
@@ -26,6 +28,7 @@ import msgspec
 from friren.core.ids import new_id
 from friren.errors import FrirenError, RejectedRecordError, shown
 from friren.persistence.facts import Fact, spec_named
+from friren.persistence.groups import GROUP, group_of, parts_of
 
 __all__ = [
     "RejectedFill",
@@ -90,7 +93,12 @@ class _Envelope(msgspec.Struct):
     rejected: list[str] | None = None
 
 
+class _Parts(msgspec.Struct):
+    parts: list[_Envelope]
+
+
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
+_parts: Final = msgspec.json.Decoder(_Parts)
 _names: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -117,7 +125,14 @@ def register_upcaster(kind: str, version: int, upcaster: Upcaster) -> None:
 
 def encode(fact: Fact) -> bytes:
     """Return a fact as a record of a journal."""
-    return _encoder.encode(_Record(_versions.get(fact.kind, FIRST_VERSION), fact.kind, fact.id, fact.values))
+    return _encoder.encode(_record_of(fact))
+
+
+def _record_of(fact: Fact) -> _Record:
+    values = fact.values
+    if fact.kind == GROUP:
+        values = {"parts": [_record_of(part) for part in parts_of(fact)]}
+    return _Record(_versions.get(fact.kind, FIRST_VERSION), fact.kind, fact.id, values)
 
 
 def encode_rejected(kind: str, said: Mapping[str, Any], error: RejectedRecordError) -> bytes:
@@ -168,6 +183,22 @@ def decode(payload: bytes) -> Fact:
             error=": ".join(record.rejected[1:]),
             said=msgspec.json.decode(record.values),
         )
+    if record.kind == GROUP:
+        return _group(record.values)
+    return _fact(record)
+
+
+def _group(values: msgspec.Raw) -> Fact:
+    try:
+        parts = _parts.decode(values).parts
+    except msgspec.MsgspecError as exc:
+        raise UnreadableRecordError(f"no group of records: {exc}") from exc
+    if not parts:
+        raise UnreadableRecordError("a group of no records")
+    return group_of([_fact(part) for part in parts])
+
+
+def _fact(record: _Envelope) -> Fact:
     try:
         raw = _up_to_date(record)
         values = _decoder(record.kind).decode(raw)

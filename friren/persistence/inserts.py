@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.db import DataError
 
 from friren.persistence.facts import Fact
 from friren.persistence.layouts import layout_of
 from friren.persistence.prepared import Statement, run_statement
 
-__all__ = ["insert_row"]
+__all__ = ["insert_of", "insert_row"]
 
 
 def insert_row(fact: Fact, *, connection: Any, using: str, producer: UUID | None) -> bool:
@@ -26,6 +27,12 @@ def insert_row(fact: Fact, *, connection: Any, using: str, producer: UUID | None
     Raises:
         DatabaseError: the database refuses the row, or is in trouble.
     """
+    statement, row = insert_of(fact, using=using, producer=producer)
+    return run_statement(connection, statement, row) > 0
+
+
+def insert_of(fact: Fact, *, using: str, producer: UUID | None) -> tuple[Statement, list[bytes | None]]:
+    """Return the statement by which `insert_row` stores a fact, and its parameters. Raises DataError as it does."""
     layout = layout_of(fact.kind)
     row = list(layout.blank)
     row[0], row[1] = fact.id.hex.encode(), fact.digest
@@ -41,9 +48,9 @@ def insert_row(fact: Fact, *, connection: Any, using: str, producer: UUID | None
         try:
             row[place] = form(known).encode()
         except (ValueError, TypeError, AttributeError) as exc:
-            with connection.wrap_database_errors:
-                raise psycopg.DataError(f"{name}: {exc}") from exc
-    return run_statement(connection, _statement_of(fact.kind), row) > 0
+            # As if psycopg had found it when it was to be sent: the write path judges by its errors.
+            raise DataError(f"{name}: {exc}") from psycopg.DataError(str(exc))
+    return _statement_of(fact.kind), row
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from friren.persistence.choices import Shelf
 from friren.persistence.codec import RejectedFill, UnreadableRecordError, decode
 from friren.persistence.copy import refusal_of
 from friren.persistence.facts import Fact, fact_kinds, spec_named
+from friren.persistence.groups import parts_of
 from friren.persistence.journal import Damage, Record
 from friren.persistence.models import DeadLetter
 
@@ -85,7 +86,7 @@ def _who(letter: Letter) -> tuple[str, UUID | None, UUID | None]:
     """Return kind, id and account of a record, as far as they can be made out."""
     fact = letter.fact
     if fact is not None:
-        account = fact.values.get("account")
+        account = parts_of(fact)[0].values.get("account")
         return fact.kind, fact.id, account if isinstance(account, UUID) else None
     if isinstance(letter.error, RejectedFill):
         said = letter.error.said

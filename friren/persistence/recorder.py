@@ -20,6 +20,7 @@ from friren.persistence.bulk import record_in_batches, store_batch
 from friren.persistence.codec import encode_rejected
 from friren.persistence.engines import engine_for
 from friren.persistence.facts import Fact
+from friren.persistence.groups import group_of
 from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
@@ -89,16 +90,17 @@ class Recorder:
 
     def record_all(self, facts: Sequence[Fact]) -> list[Receipt]:
         """
-        Record several facts: in one commit, all of them, or none when one is refused.
+        Record several facts, all of them or none: in one commit, or as one record of the journal.
 
-        In the journal they follow one another, and each is judged by itself. Errors as for `record`.
+        Errors as for `record`.
         """
         self._refuse()
         if self._direct:
             stored = self._store(facts, lambda alias: handlers.apply_all(facts, using=alias))
             if stored is not None:
                 return stored
-        return [self._accept(fact) for fact in facts]
+        taken = self._accept(group_of(facts))
+        return [Receipt(fact.id, taken.outcome, taken.synced) for fact in facts]
 
     def record_many(
         self, makers: Iterable[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None

@@ -177,7 +177,8 @@ class TradeLogger(OrderMethods):
 
         Args:
             trade: id, receipt or row of the wrong one.
-            corrected: the keywords of `log_trade` for the right one.
+            corrected: the keywords of `log_trade` for the right one. Without a trade_id or external_id its id is
+                derived from the wrong one and from what it says, so that a correction told twice is one.
 
         Returns:
             The receipts of the bust and of the new trade. Errors as for `bust_trade` and `log_trade`.
@@ -188,6 +189,9 @@ class TradeLogger(OrderMethods):
             right = self._trade_fact("corrected", corrected, corrects=bust.values["trade"])
         except RejectedRecordError as exc:
             raise exc.named({"corrects": "trade"}) from exc
+        if corrected.get("trade_id") is None and corrected.get("external_id") is None:
+            key = natural_id("correction", bust.values["trade"], right.digest.hex())
+            right = Fact(kind=right.kind, id=key, values=right.values, known_digest=right.digest)
         try:
             busted, stored = self.recorder.record_all([bust, right])
         except RejectedRecordError as exc:

@@ -155,6 +155,16 @@ def log_in_turns(records_max: str, mode: str = "direct") -> None:
         told.say(flushed=trades.flush(timeout=20) if what == "flush" else None, **_figures())
 
 
+def log_round_trips() -> None:
+    """Log round trips until killed."""
+    trades, told = open_books("journal", durability="os"), {"symbol": "AAPL", "action": "buy", "quantity": 1}
+    say("ready")
+    while True:
+        trades.log_round_trip(
+            **told, entry_price=10, entry_timestamp=MOMENT, exit_price=11, exit_timestamp=MOMENT + dt.timedelta(hours=1)
+        )
+
+
 def tell_everything() -> None:
     """Call every method of every service as often as the test says: "tell NAME", "again NAME", "flush", "end"."""
     from tests.every_call import say_all
