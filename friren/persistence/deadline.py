@@ -78,6 +78,32 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
 
+class _OneConnection:
+    """
+    A wrapper that connects once: whose connection breaks is given back, and never connects on a caller's thread.
+
+    Django would do so at the end of a transaction that the connection did not survive, to restore its mode.
+    """
+
+    connection: Any
+    autocommit: bool
+    has_connected = False
+
+    def connect(self) -> None:
+        """Connect, the first time. Raises OperationalError."""
+        if self.has_connected:
+            raise psycopg.OperationalError("the connection broke, and its borrower opens no other")
+        self.has_connected = True
+        super().connect()  # type: ignore[misc]  # the backend's, which stands behind this class
+
+    def set_autocommit(self, autocommit: bool, **options: Any) -> None:
+        """Set the mode of the connection, if there is one left."""
+        if self.connection is None and self.has_connected:
+            self.autocommit = autocommit
+        else:
+            super().set_autocommit(autocommit, **options)  # type: ignore[misc]  # likewise
+
+
 def bounded_wrapper(using: str, alias: str, *, deadline: float, producer: UUID | None = None) -> BaseDatabaseWrapper:
     """
     Return a new Django connection to the database `using` under another alias, not yet connected.
@@ -110,4 +136,6 @@ def _wrapper_class(engine: str) -> Any:
     """Return the backend's own class of connections, with ours underneath."""
     backend: Any = load_backend(engine)
     psycopg_names: Mapping[str, Any] = {**vars(psycopg), "connect": BoundedConnection.connect}
-    return type("BoundedWrapper", (backend.DatabaseWrapper,), {"Database": SimpleNamespace(**psycopg_names)})
+    return type(
+        "BoundedWrapper", (_OneConnection, backend.DatabaseWrapper), {"Database": SimpleNamespace(**psycopg_names)}
+    )
