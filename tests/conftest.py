@@ -15,9 +15,14 @@ from tests import postgres as harness
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# No deadline: how long an example takes on a busy machine says nothing about the code. The CI script asks for the
-# same examples every time; whoever runs the tests by hand looks at new ones.
-hypothesis.settings.register_profile("friren", deadline=None, derandomize=bool(os.environ.get("FRIREN_TEST_ALL")))
+# No limit of time: how long an example takes on a busy machine says nothing about the code. The CI script asks for
+# the same examples every time; whoever runs the tests by hand looks at new ones.
+hypothesis.settings.register_profile(
+    "friren",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("FRIREN_TEST_ALL")),
+)
 hypothesis.settings.load_profile("friren")
 
 

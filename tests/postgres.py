@@ -189,7 +189,7 @@ class Emptier:
     def __init__(self, name: str) -> None:
         self._connection = admin_connection(name)
         # A lock that is still held is a transaction that a test left open.
-        self._connection.execute("SET lock_timeout = '5s'")
+        self._connection.execute("SET lock_timeout = '60s'")
         self._connection.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
 
     def close(self) -> None:

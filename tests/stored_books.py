@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from friren.core.numbers import plain
 from portfolio_manager.accounting import (
     Cash,
     Dividend,
@@ -150,7 +151,7 @@ def _leg(leg: Any, account: UUID) -> dict[str, Any]:
         "id", "role", "quantity", "cost", "realized_pnl", "commission", "quantity_after", "total_cost_after",
         "realized_pnl_after",
     )  # fmt: skip
-    lots = [[format(lot.quantity.normalize(), "f"), format(lot.cost.normalize(), "f")] for lot in leg.lots_after]
+    lots = [[plain(lot.quantity), plain(lot.cost)] for lot in leg.lots_after]
     origin = {name: None for name in ORIGINS if name != "cash_movement_id"}
     return (
         {name: getattr(leg, name) for name in same}

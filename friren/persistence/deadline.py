@@ -20,6 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 from psycopg.abc import PQGen
 
+from friren.persistence.roundtrip import Prepared
 from friren.persistence.settings import LOCK_WAIT_SHARE, STATEMENT_SHARE
 
 __all__ = ["BoundedConnection", "DeadlineExceededError", "WorkTooLongError", "bounded_wrapper"]
@@ -50,6 +51,13 @@ class BoundedConnection(psycopg.Connection[Any]):
     """
 
     deadline_at: float | None = None
+    exchanged: Prepared | None = None  # see `roundtrip.exchange`
+
+    def rollback(self) -> None:
+        """Roll back; psycopg then has the server let go of all that was prepared on the connection, ours too."""
+        super().rollback()
+        if self.exchanged is not None:
+            self.exchanged.names.clear()
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         """Consume a generator of psycopg's that operates on this connection, until the deadline at most."""
@@ -68,6 +76,32 @@ class BoundedConnection(psycopg.Connection[Any]):
                 self.close()
                 raise DeadlineExceededError("the server did not answer within the deadline") from exc
             raise
+
+
+class _OneConnection:
+    """
+    A wrapper that connects once: whose connection breaks is given back, and never connects on a caller's thread.
+
+    Django would do so at the end of a transaction that the connection did not survive, to restore its mode.
+    """
+
+    connection: Any
+    autocommit: bool
+    has_connected = False
+
+    def connect(self) -> None:
+        """Connect, the first time. Raises OperationalError."""
+        if self.has_connected:
+            raise psycopg.OperationalError("the connection broke, and its borrower opens no other")
+        self.has_connected = True
+        super().connect()  # type: ignore[misc]  # the backend's, which stands behind this class
+
+    def set_autocommit(self, autocommit: bool, **options: Any) -> None:
+        """Set the mode of the connection, if there is one left."""
+        if self.connection is None and self.has_connected:
+            self.autocommit = autocommit
+        else:
+            super().set_autocommit(autocommit, **options)  # type: ignore[misc]  # likewise
 
 
 def bounded_wrapper(using: str, alias: str, *, deadline: float, producer: UUID | None = None) -> BaseDatabaseWrapper:
@@ -102,4 +136,6 @@ def _wrapper_class(engine: str) -> Any:
     """Return the backend's own class of connections, with ours underneath."""
     backend: Any = load_backend(engine)
     psycopg_names: Mapping[str, Any] = {**vars(psycopg), "connect": BoundedConnection.connect}
-    return type("BoundedWrapper", (backend.DatabaseWrapper,), {"Database": SimpleNamespace(**psycopg_names)})
+    return type(
+        "BoundedWrapper", (_OneConnection, backend.DatabaseWrapper), {"Database": SimpleNamespace(**psycopg_names)}
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
@@ -86,8 +87,9 @@ def _run(connection: psycopg.Connection[Any], statement: Statement, parameters: 
     try:
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.InvalidSqlStatementName:
-        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again.
-        known.clear()
+        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again. What else was dropped
+        # then is found out in its turn; it may have been prepared again since.
+        known.discard(statement.name)
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.FeatureNotSupported:
         # "cached plan must not change result type", after an ALTER TYPE: who asks next has a connection without plans.
@@ -101,7 +103,8 @@ def _execute(
     pgconn = connection.pgconn
     if statement.name not in known:
         pgconn.send_prepare(statement.name, statement.sql)
-        _answer(connection)
+        with contextlib.suppress(psycopg.errors.DuplicatePreparedStatement):  # somebody broke off before the answer
+            _answer(connection)
         known.add(statement.name)
     pgconn.send_query_prepared(statement.name, parameters, statement.formats)
     return _answer(connection)

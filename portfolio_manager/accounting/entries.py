@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+import msgspec
 
 from friren.core.ids import natural_id
 from friren.core.numbers import CONTEXT, LIMIT, quantize
@@ -26,8 +27,7 @@ class EntryKind(StrEnum):
     SETTLEMENT = "SETTLEMENT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """
     One line of the ledger; the balance of a currency is the sum of its entries' amounts.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
+
+import msgspec
 
 __all__ = [
     "BUYS",
@@ -78,8 +79,7 @@ class Source(StrEnum):
 BUYS = frozenset({Action.BUY, Action.COVER, Action.BUY_YES, Action.BUY_NO})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """
     What is held.
 
@@ -97,8 +97,7 @@ class Instrument:
     multiplier: Decimal = ONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """
     A trade: `quantity` > 0 at `price` (of any sign) at the aware moment `executed_at`.
 
@@ -133,8 +132,7 @@ class Fill:
         return self.executed_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cash:
+class Cash(msgspec.Struct, frozen=True, kw_only=True):
     """A change of cash that is no fill: `amount` is signed, `kind` a CashKind such as DEPOSIT or FUNDING."""
 
     source_kind: ClassVar[Source] = Source.CASH_MOVEMENT
@@ -146,8 +144,7 @@ class Cash:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(msgspec.Struct, frozen=True, kw_only=True):
     """One unit of the symbol becomes `ratio` units: 7 for 7:1, 0.1 for a reverse split of 1:10."""
 
     source_kind: ClassVar[Source] = Source.CORPORATE_ACTION
@@ -158,8 +155,7 @@ class Split:
     ratio: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dividend:
+class Dividend(msgspec.Struct, frozen=True, kw_only=True):
     """`amount` per unit of the symbol, received by longs and paid by shorts of the spot instrument."""
 
     source_kind: ClassVar[Source] = Source.CORPORATE_ACTION
@@ -171,8 +167,7 @@ class Dividend:
     currency: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     """The market is decided: a YES token pays `yes_payout` (0 to 1), a NO token 1 − `yes_payout`."""
 
     source_kind: ClassVar[Source] = Source.RESOLUTION

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from friren.core.numbers import CONTEXT, quantize
 from portfolio_manager.accounting.entries import bounded, notional
@@ -13,8 +14,7 @@ from portfolio_manager.accounting.positions import Side
 __all__ = ["Mark", "average_price", "mark"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """
     A position at a price.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+import msgspec
 
 from friren.core.ids import natural_id
 from friren.core.numbers import CONTEXT, ZERO, quantize
@@ -36,16 +37,14 @@ class Role(StrEnum):
     RESOLVE = "RESOLVE"
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(msgspec.Struct, frozen=True):
     """A quantity bought at one time and what it cost."""
 
     quantity: Decimal
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionState:
+class PositionState(msgspec.Struct, frozen=True, kw_only=True):
     """
     A holding of one instrument by one strategy; closed when `quantity` is 0.
 
@@ -86,8 +85,7 @@ class PositionState:
     lots: tuple[Lot, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """
     The effect of one fact on one position, and the position's state after it.
 

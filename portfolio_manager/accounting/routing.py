@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from portfolio_manager.accounting.facts import Action, Fill, InstrumentType, PositionMode
 from portfolio_manager.accounting.positions import PositionState, Side
@@ -14,8 +15,8 @@ __all__ = ["MINTS", "Route", "route"]
 MINTS = frozenset({Action.SELL_YES, Action.SELL_NO})
 
 _OPPOSITE = {Side.LONG: Side.SHORT, Side.SHORT: Side.LONG, Side.YES: Side.NO, Side.NO: Side.YES}
-# The side that an action adds to when there is nothing for it to reduce.
-_ADDS_TO = {
+# The side that an action adds to when there is nothing for it to reduce; by text, as which an action equals its member.
+_ADDS_TO: dict[str, Side] = {
     Action.BUY: Side.LONG,
     Action.COVER: Side.LONG,
     Action.SELL: Side.SHORT,
@@ -29,8 +30,7 @@ _ADDS_TO = {
 _REDUCES = frozenset({Action.SELL, Action.COVER, *MINTS})
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """
     Where a fill goes.
 
@@ -57,7 +57,7 @@ def route(fill: Fill, held: Mapping[tuple[str, str], PositionState], mode: str) 
         held: the open positions of the fill's instrument by (strategy, slot).
         mode: NETTING or HEDGING.
     """
-    action = Action(fill.action)
+    action = fill.action
     side = _ADDS_TO[action]
     tokens = fill.instrument.type == InstrumentType.PREDICTION
     if tokens or (mode == PositionMode.HEDGING and fill.round_trip is None):

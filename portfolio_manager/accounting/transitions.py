@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from friren.core.numbers import ZERO, quantize
 from portfolio_manager.accounting.facts import CostBasis, Fill
@@ -14,8 +16,7 @@ from portfolio_manager.accounting.routing import Route
 __all__ = ["Part", "closed", "increased", "opened", "realized_by", "reduced", "split_by"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """The part of a fill that goes into one leg: quantity, its money (cost or proceeds) and its commission."""
 
     quantity: Decimal

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import msgspec
+from django.db import models
 
 from friren.core.numbers import CONTEXT, ZERO, plain
 from portfolio_manager.accounting import (
@@ -21,7 +22,7 @@ from portfolio_manager.accounting import (
     bounded,
     mark,
 )
-from portfolio_manager.booking.database import execute, query, upsert
+from portfolio_manager.booking.database import Row, execute, execute_many, query, upsert_sql
 from portfolio_manager.booking.rows import (
     ENTRY_COLUMNS,
     LEG_COLUMNS,
@@ -33,7 +34,11 @@ from portfolio_manager.booking.rows import (
 from portfolio_manager.booking.state import Locked
 from portfolio_manager.models import LedgerEntry, Position, PositionFill
 
-__all__ = ["Changes", "StoredPosition", "save", "write"]
+__all__ = ["POSITIONS", "Changes", "StoredPosition", "rows_of", "save", "saved", "take_sums", "write"]
+
+
+# A model and the columns that are written of it.
+Table = tuple[type[models.Model], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,28 @@ def write(books: Locked, changes: Changes) -> None:
     if gone:
         # Through the ORM, which also lets go of what people have attached to a position.
         Position.objects.using(using).filter(id__in=gone).delete()
-    _write_positions(books, changes)
-    legs = [(*leg_row(leg), books.account) for leg in changes.legs]
-    upsert(using, PositionFill, (*LEG_COLUMNS, "account_id"), legs)
-    entries = [(*entry_row(line), books.account) for line in changes.entries]
-    upsert(using, LedgerEntry, (*ENTRY_COLUMNS, "account_id"), entries)
+    for table, rows in rows_of(books, changes):
+        execute_many(using, upsert_sql(*table), rows)
+    take_sums(books, changes)
+    _add_cash(books, ((currency, amount.copy_negate()) for currency, amount in undone))
+
+
+def rows_of(books: Locked, changes: Changes) -> list[tuple[Table, list[Row]]]:
+    """Return the rows to write by table and columns, in an order that every constraint bears."""
+    account = (books.account,)
+    legs = [leg_row(leg) + account for leg in changes.legs]
+    entries = [entry_row(line) + account for line in changes.entries]
+    written = ((POSITIONS, _position_rows(books, changes)), (_LEGS, legs), (_ENTRIES, entries))
+    return [(table, rows) for table, rows in written if rows]
+
+
+def take_sums(books: Locked, changes: Changes) -> None:
+    """Take the changes into the account's sums; what is deleted by fact is not among them."""
+    for stored, wanted in changes.positions:
+        _take_position(books, stored.state if stored else None, wanted)
     _add_cash(books, ((line.currency, line.amount) for line in changes.entries))
     _add_cash(books, ((line.currency, line.amount.copy_negate()) for line in changes.lost_entries))
     _add_cash(books, ((line.currency, line.amount.copy_negate()) for line in changes.replaced_entries))
-    _add_cash(books, ((currency, amount.copy_negate()) for currency, amount in undone))
     books.trade_count += changes.trades
 
 
@@ -107,19 +125,21 @@ def _delete_entries_of(books: Locked, trades: list[UUID]) -> list[tuple[str, Dec
 
 _MARK_COLUMNS: Final = ("current_value", "unrealized_pnl", "margin", "liquidation_price")
 _NO_MARK: Final = (None,) * len(_MARK_COLUMNS)
+POSITIONS: Final[Table] = (Position, (*POSITION_COLUMNS, *_MARK_COLUMNS, "status", "account_id"))
+_LEGS: Final[Table] = (PositionFill, (*LEG_COLUMNS, "account_id"))
+_ENTRIES: Final[Table] = (LedgerEntry, (*ENTRY_COLUMNS, "account_id"))
 
 
-def _write_positions(books: Locked, changes: Changes) -> None:
+def _position_rows(books: Locked, changes: Changes) -> list[Row]:
     rows = []
     for stored, wanted in changes.positions:
-        _take_sums(books, stored.state if stored else None, wanted)
         if wanted is not None:
             status = "open" if wanted.quantity else "closed"
             marks = _mark_columns(wanted, stored.price if stored else None)
             rows.append((*position_row(wanted), *marks, status, books.account))
     # Closed ones first: one open position per slot.
     rows.sort(key=lambda row: row[-2])
-    upsert(books.using, Position, (*POSITION_COLUMNS, *_MARK_COLUMNS, "status", "account_id"), rows)
+    return rows
 
 
 def _mark_columns(position: PositionState, price: Decimal | None) -> tuple[Decimal | None, ...]:
@@ -138,7 +158,7 @@ def _mark_columns(position: PositionState, price: Decimal | None) -> tuple[Decim
     return (seen.value, seen.unrealized_pnl, seen.margin, seen.liquidation_price)
 
 
-def _take_sums(books: Locked, before: PositionState | None, after: PositionState | None) -> None:
+def _take_position(books: Locked, before: PositionState | None, after: PositionState | None) -> None:
     """Take a position's change into what the account has invested and earned, in its own currency."""
     for position, sign in ((before, -1), (after, 1)):
         if position is None or (position.instrument.currency or books.base_currency) != books.base_currency:
@@ -167,6 +187,7 @@ def _add_cash(books: Locked, changes: Iterable[tuple[str, Decimal]]) -> None:
                 books.balances[currency] = plain(total)
 
 
+_json: Final = msgspec.json.Encoder().encode
 _SAVE: Final = """
     UPDATE {AccountState} SET balance = %s, balances = %s, total_invested = %s, total_profit_loss = %s,
         trade_count = %s, booked_seq = %s, horizon_seq = %s, horizon_xid = %s, updated_at = statement_timestamp()
@@ -181,13 +202,14 @@ def save(books: Locked) -> None:
     Raises:
         RejectedRecordError: a sum would reach 1e20.
     """
+    execute(books.using, *saved(books))
+
+
+def saved(books: Locked) -> tuple[str, Row]:
+    """Return the SQL that stores where the books stand now, and its values. Errors as for `save`."""
     for name in ("balance", "total_invested", "total_profit_loss"):
         bounded(name, getattr(books, name))
-    execute(
-        books.using,
-        _SAVE,
-        (
-            books.balance, Jsonb(books.balances), books.total_invested, books.total_profit_loss, books.trade_count,
-            books.booked_seq, books.horizon_seq, books.horizon_xid, books.account,
-        ),
+    return _SAVE, (
+        books.balance, _json(books.balances).decode(), books.total_invested, books.total_profit_loss, books.trade_count,
+        books.booked_seq, books.horizon_seq, books.horizon_xid, books.account,
     )  # fmt: skip

@@ -22,7 +22,18 @@ from portfolio_manager.models import (
 )
 from trading_engine.models import Symbol, Trade, TradeStatusEvent
 
-__all__ = ["Row", "execute", "pipelined", "query", "query_all", "sql", "upsert"]
+__all__ = [
+    "Row",
+    "execute",
+    "execute_many",
+    "insert_sql",
+    "pipelined",
+    "query",
+    "query_all",
+    "sql",
+    "update_sql",
+    "upsert_sql",
+]
 
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any] | Sequence[Any]
@@ -78,24 +89,13 @@ def execute(using: str, text: str, parameters: Parameters) -> None:
         cursor.execute(sql(text), parameters)
 
 
-def upsert(using: str, model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """
-    Write rows by id, over those that are there.
-
-    Args:
-        using: alias of the database.
-        model: their table.
-        columns: of the rows, `id` first.
-        rows: in an order in which each may be written after the ones before it.
-    """
-    if not rows:
-        return
+def execute_many(using: str, text: str, rows: Sequence[Row]) -> None:
+    """Run a statement that returns nothing for every row, see `sql`."""
     with connections[using].wrap_database_errors, _cursor(using) as cursor:
-        text = _upsert_sql(model, tuple(columns))
         if len(rows) == 1:
-            cursor.execute(text, rows[0])
+            cursor.execute(sql(text), rows[0])
         else:
-            cursor.executemany(text, rows)
+            cursor.executemany(sql(text), rows)
 
 
 def _cursor(using: str) -> psycopg.Cursor[Row]:
@@ -106,11 +106,29 @@ def _cursor(using: str) -> psycopg.Cursor[Row]:
 
 
 @functools.cache
-def _upsert_sql(model: type[models.Model], columns: tuple[str, ...]) -> str:
-    times = [field.column for field in model._meta.concrete_fields if field.column in {"created_at", "updated_at"}]
+def upsert_sql(model: type[models.Model], columns: tuple[str, ...]) -> str:
+    """Return the SQL that writes a row with these columns, `id` first, over the one that is there."""
+    moved = [column for column in (*columns, *_times(model)) if column not in {columns[0], "created_at"}]
+    sets = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in moved)
+    return f"{insert_sql(model, columns)} ON CONFLICT (id) DO UPDATE SET {sets}"
+
+
+@functools.cache
+def insert_sql(model: type[models.Model], columns: tuple[str, ...], *, rows: int = 1) -> str:
+    """Return the SQL that writes so many new rows with these columns."""
+    times = _times(model)
     names = ", ".join(f'"{column}"' for column in (*columns, *times))
     marks = ", ".join([*(["%s"] * len(columns)), *(["statement_timestamp()"] * len(times))])
-    kept = {columns[0], "created_at"}
-    moved = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in (*columns, *times) if column not in kept)
     # Names come from the models, never from a caller.
-    return f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {moved}'
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES {", ".join([f"({marks})"] * rows)}'
+
+
+@functools.cache
+def update_sql(model: type[models.Model], columns: tuple[str, ...]) -> str:
+    """Return the SQL that writes these columns of the row whose `id` comes after them."""
+    sets = ", ".join(f'"{column}" = %s' for column in columns)
+    return f'UPDATE "{model._meta.db_table}" SET {sets}, updated_at = statement_timestamp() WHERE id = %s'
+
+
+def _times(model: type[models.Model]) -> list[str]:
+    return [field.column for field in model._meta.concrete_fields if field.column in {"created_at", "updated_at"}]

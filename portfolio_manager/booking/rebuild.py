@@ -108,7 +108,9 @@ def _compare_group(books: Locked, group: Group) -> Changes:
     folded = fold_group(books, group, EARLIEST)
     changes = differences(folded)
     changes.undone_trades = []  # the comparison below finds their entries
-    rows = query(books.using, _CASH_OF_GROUP + group_condition(group, "t"), group_parameters(books, group, EARLIEST))
+    rows = query(
+        books.using, _CASH_OF_GROUP + group_condition(group, "t"), group_parameters(books.account, group, EARLIEST)
+    )
     wanted = [line for line in folded.wanted.entries if line.position is None]
     _compare_entries(changes, map(entry_of, rows), wanted)
     return changes
@@ -172,9 +174,9 @@ def _what(stored: Any, wanted: Any) -> str:
     if stored is None or wanted is None:
         return "missing" if stored is None else "extra"
     return "; ".join(
-        f"{field.name} {_text(getattr(stored, field.name))} should be {_text(getattr(wanted, field.name))}"
-        for field in dataclasses.fields(stored)
-        if field.name != "lots" and getattr(stored, field.name) != getattr(wanted, field.name)
+        f"{name} {_text(getattr(stored, name))} should be {_text(getattr(wanted, name))}"
+        for name in stored.__struct_fields__
+        if name != "lots" and getattr(stored, name) != getattr(wanted, name)
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from portfolio_manager.accounting import (
     Dividend,
@@ -72,7 +74,7 @@ def refold(books: Locked, group: Group, start: Moment) -> list[_Event]:
 
 def fold_group(books: Locked, group: Group, start: Moment) -> Folded:
     """Return a group as it is stored and as it should be, from `start` or somewhat earlier on."""
-    parameters = group_parameters(books, group, start)
+    parameters = group_parameters(books.account, group, start)
     events, event_of = _events_sql(group)
     positions, fill_rows, event_rows = query_all(
         books.using, (positions_sql(group), parameters), (_fills_sql(group), parameters), (events, parameters)

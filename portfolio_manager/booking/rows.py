@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from friren.core.numbers import plain
 from portfolio_manager.accounting import (
     Cash,
@@ -32,6 +30,7 @@ __all__ = [
     "CASH",
     "ENTRY_COLUMNS",
     "FILLS",
+    "FILL_COLUMNS",
     "LEG_COLUMNS",
     "POSITION_COLUMNS",
     "RESOLUTIONS",
@@ -49,12 +48,15 @@ __all__ = [
     "resolution_of",
 ]
 
+FILL_COLUMNS: Final = (
+    "id", "executed_at", "instrument_type", "symbol_id", "market_id", "action", "quantity", "price", "strategy_used",
+    "amount", "commission", "commission_currency", "round_trip", "leverage", "stop_loss_price", "target_price",
+    "exit_reason", "regime_at_entry",
+)  # fmt: skip
 # The facts of %(account)s, each to be narrowed by a condition on its alias. Busted trades are none.
-FILLS: Final = """
-    SELECT t.id, t.executed_at, t.instrument_type, t.symbol_id, t.market_id, s.currency, s.multiplier, t.action,
-           t.quantity, t.price, t.strategy_used, t.amount, t.commission, t.commission_currency, t.round_trip,
-           t.leverage, t.stop_loss_price, t.target_price, t.exit_reason, t.regime_at_entry
-    FROM {Trade} t LEFT JOIN {Symbol} s ON s.id = t.symbol_id
+FILLS: Final = f"""
+    SELECT {", ".join(f"t.{column}" for column in FILL_COLUMNS)}, s.currency, s.multiplier
+    FROM {{Trade}} t LEFT JOIN {{Symbol}} s ON s.id = t.symbol_id
     WHERE t.account_id = %(account)s AND t.status <> 'busted' """
 ACTIONS: Final = """
     SELECT a.id, a.effective_at, a.symbol_id, a.kind, a.ratio, a.amount, a.currency
@@ -83,25 +85,25 @@ ENTRY_COLUMNS: Final = (
 
 
 def fill_of(row: Row) -> Fill:
-    """Return a fill read by FILLS."""
-    symbol, market, currency, multiplier = row[3:7]
+    """Return a fill read by FILLS: FILL_COLUMNS, currency and multiplier of its symbol."""
+    symbol, market = row[3:5]
     return Fill(
         id=row[0],
         executed_at=row[1],
-        instrument=_instrument(row[2], symbol, market, currency, multiplier),
-        action=row[7],
-        quantity=row[8],
-        price=row[9],
-        strategy=row[10],
-        amount=row[11],
-        commission=row[12],
-        commission_currency=row[13],
-        round_trip=row[14],
-        leverage=row[15],
-        stop_loss_price=row[16],
-        target_price=row[17],
-        exit_reason=row[18],
-        regime_at_entry=row[19],
+        instrument=_instrument(row[2], symbol, market, row[18], row[19]),
+        action=row[5],
+        quantity=row[6],
+        price=row[7],
+        strategy=row[8],
+        amount=row[9],
+        commission=row[10],
+        commission_currency=row[11],
+        round_trip=row[12],
+        leverage=row[13],
+        stop_loss_price=row[14],
+        target_price=row[15],
+        exit_reason=row[16],
+        regime_at_entry=row[17],
     )
 
 
@@ -228,9 +230,9 @@ def _by_source(row: Leg | Entry, *kinds: Source) -> Iterator[UUID | None]:
     return (row.source if row.source_kind == kind else None for kind in kinds)
 
 
-def _lots_json(lots: Iterable[Lot]) -> Jsonb | None:
+def _lots_json(lots: Iterable[Lot]) -> str | None:
     texts = [[plain(lot.quantity), plain(lot.cost)] for lot in lots]
-    return Jsonb(texts) if texts else None
+    return json.dumps(texts) if texts else None
 
 
 def lots_of(stored: Any) -> tuple[Lot, ...]:

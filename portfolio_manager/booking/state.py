@@ -16,6 +16,9 @@ from portfolio_manager.models import AccountState
 
 __all__ = [
     "EARLIEST",
+    "LAST_SEQ",
+    "LOCK",
+    "SEEN",
     "Group",
     "Locked",
     "Moment",
@@ -23,7 +26,9 @@ __all__ = [
     "find_pending",
     "has_pending_sql",
     "last_seq",
+    "locked",
     "open_books",
+    "unsettled_sql",
 ]
 
 # A place in the order of facts: the time, then the id.
@@ -113,8 +118,9 @@ class Pending:
     group: Group
 
 
+LAST_SEQ: Final = "SELECT last_value FROM friren_recorded_seq"
 # FOR NO KEY UPDATE: a plain FOR UPDATE deadlocks with the key-share locks of foreign keys.
-_LOCK: Final = """
+LOCK: Final = """
     SELECT a.cost_basis, a.position_mode, a.base_currency, a.closed_until, s.balance, s.balances, s.total_invested,
            s.total_profit_loss, s.trade_count, s.booked_seq, s.horizon_seq, s.horizon_xid
     FROM {AccountState} s JOIN {Account} a ON a.id = s.account_id
@@ -129,7 +135,7 @@ def last_seq(using: str) -> int:
     Whoever holds a number up to this one has an older transaction id than the booking will get, because
     facts take their transaction id before their number. `Locked.advance` rests on it.
     """
-    (row,) = query(using, "SELECT last_value FROM friren_recorded_seq", ())
+    (row,) = query(using, LAST_SEQ, ())
     return int(row[0])
 
 
@@ -145,7 +151,7 @@ def open_books(account: UUID, *, seen_seq: int, using: str) -> tuple[Locked, lis
     Raises:
         RejectedRecordError: there is no such account.
     """
-    questions = ((_LOCK, (account,)), (_PENDING_OF_LOCKED, {"account": account}))
+    questions = ((LOCK, (account,)), (_PENDING_OF_LOCKED, {"account": account}))
     rows, pending = query_all(using, *questions)
     if not rows:
         if not Account.objects.using(using).filter(id=account).exists():
@@ -153,11 +159,12 @@ def open_books(account: UUID, *, seen_seq: int, using: str) -> tuple[Locked, lis
         # The first booking of the account makes its row; another process may do so at the same moment.
         AccountState.objects.using(using).bulk_create([AccountState(account_id=account)], ignore_conflicts=True)
         rows, pending = query_all(using, *questions)
-    books = _locked(account, using, rows[0], seen_seq)
+    books = locked(account, using, rows[0], seen_seq)
     return books, _take_pending(books, pending)
 
 
-def _locked(account: UUID, using: str, row: Row, seen_seq: int) -> Locked:
+def locked(account: UUID, using: str, row: Row, seen_seq: int) -> Locked:
+    """Return the books that LOCK read."""
     return Locked(
         account=account,
         using=using,
@@ -215,13 +222,11 @@ _PENDING: Final = """
 """
 
 # The snapshot of this very statement decides which facts it can have seen.
+SEEN: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint"
 _PENDING_WITH_XIDS: Final = (
     "SELECT seen.oldest, seen.own, found.* "
-    "FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, "
-    "pg_current_xact_id()::text::bigint AS own) seen LEFT JOIN (" + _PENDING + ") found ON true"
+    f"FROM (SELECT {SEEN}) AS seen (oldest, own) LEFT JOIN (" + _PENDING + ") found ON true"
 )
-
-
 # Asked together with the lock, and answered after it is had.
 _PENDING_OF_LOCKED: Final = _PENDING_WITH_XIDS.replace(
     "%(booked)s", "(SELECT booked_seq FROM {AccountState} WHERE account_id = %(account)s)"
@@ -251,3 +256,25 @@ def _take_pending(books: Locked, rows: list[Row]) -> list[Pending]:
 def has_pending_sql() -> str:
     """Return the SQL of a truth value: is anything of %(account)s above %(booked)s not booked yet?"""
     return sql("EXISTS (" + _PENDING + ")")
+
+
+def unsettled_sql() -> str:
+    """
+    Return the SQL of a truth value: may s, the state of %(account)s, lack anything beside the trade %(id)s?
+
+    Simpler than `has_pending_sql`: of what is rare, anything above the bound may be new.
+    """
+    above = "account_id = s.account_id AND {0}.recorded_seq > s.booked_seq AND {0}.recorded_seq < 9223372036854775807"
+    trades = (
+        f"SELECT FROM {{Trade}} t WHERE t.{above.format('t')} AND t.id <> %(id)s AND t.status <> 'busted' "
+        "AND (SELECT 1 FROM {PositionFill} f WHERE f.trade_id = t.id LIMIT 1) IS NULL"
+    )
+    cash = (
+        f"SELECT FROM {{CashMovement}} c WHERE c.{above.format('c')} AND "
+        "(SELECT 1 FROM {LedgerEntry} l WHERE l.cash_movement_id = c.id AND l.trade_id IS NULL LIMIT 1) IS NULL"
+    )
+    others = [
+        f"SELECT FROM {{{table}}} o WHERE o.{above.format('o')}"
+        for table in ("TradeStatusEvent", "CorporateAction", "MarketResolution")
+    ]
+    return " OR ".join(f"EXISTS ({question})" for question in (trades, cash, *others))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from friren.core.numbers import CONTEXT
 from portfolio_manager.accounting import Entry, Leg, PositionState, Role, Side, exact_sum
@@ -23,7 +25,7 @@ from portfolio_manager.booking.rows import (
 )
 from portfolio_manager.booking.state import Group, Locked, Moment
 
-__all__ = ["StoredTail", "group_condition", "group_parameters", "load_tail", "positions_sql"]
+__all__ = ["FACT_OF_LEG", "StoredTail", "group_condition", "group_parameters", "load_tail", "positions_sql"]
 
 _ADDS: Final = frozenset({Role.OPEN, Role.INCREASE})
 # Where a row of `positions_sql` says whether the position has legs from the moment on.
@@ -64,10 +66,10 @@ def group_condition(group: Group, alias: str) -> str:
     )
 
 
-def group_parameters(books: Locked, group: Group, start: Moment) -> dict[str, Any]:
+def group_parameters(account: UUID, group: Group, start: Moment) -> dict[str, Any]:
     """Return the parameters of `group_condition`, the account and the moment."""
     return {
-        "account": books.account,
+        "account": account,
         "type": group.instrument_type,
         "instrument": group.market if group.symbol is None else group.symbol,
         "strategy": group.strategy,
@@ -76,12 +78,12 @@ def group_parameters(books: Locked, group: Group, start: Moment) -> dict[str, An
     }
 
 
-_FACT_OF_LEG: Final = "coalesce(f.trade_id, f.corporate_action_id, f.resolution_id)"
+FACT_OF_LEG: Final = "coalesce(f.trade_id, f.corporate_action_id, f.resolution_id)"
 _STATE_BEFORE: Final = (
     "SELECT f.quantity_after, f.total_cost_after, f.realized_pnl_after, f.lots_after FROM {PositionFill} f "
     "WHERE f.position_id = p.id AND f.executed_at <= %(time)s "
-    f"AND (f.executed_at, {_FACT_OF_LEG}) < (%(time)s, %(id)s) "
-    f"ORDER BY f.executed_at DESC, {_FACT_OF_LEG} DESC LIMIT 1"
+    f"AND (f.executed_at, {FACT_OF_LEG}) < (%(time)s, %(id)s) "
+    f"ORDER BY f.executed_at DESC, {FACT_OF_LEG} DESC LIMIT 1"
 )
 
 
@@ -91,7 +93,7 @@ def positions_sql(group: Group) -> str:
     return (
         f"SELECT {columns}, s.currency, s.multiplier, p.current_price, "
         "EXISTS (SELECT FROM {PositionFill} f WHERE f.position_id = p.id AND f.executed_at >= %(time)s "
-        f"AND (f.executed_at, {_FACT_OF_LEG}) >= (%(time)s, %(id)s)), before.* "
+        f"AND (f.executed_at, {FACT_OF_LEG}) >= (%(time)s, %(id)s)), before.* "
         "FROM {Position} p LEFT JOIN {Symbol} s ON s.id = p.symbol_id "
         "LEFT JOIN LATERAL (" + _STATE_BEFORE + ") before ON true "
         f"WHERE p.account_id = %(account)s AND {group_condition(group, 'p')} "
@@ -102,7 +104,7 @@ def positions_sql(group: Group) -> str:
 _LEGS: Final = (
     "SELECT " + ", ".join(f"f.{column}" for column in LEG_COLUMNS) + ", t.leverage, t.stop_loss_price, t.target_price "
     "FROM {PositionFill} f LEFT JOIN {Trade} t ON t.id = f.trade_id "
-    f"WHERE f.position_id = ANY(%(positions)s) AND (f.executed_at, {_FACT_OF_LEG}) >= (%(time)s, %(id)s) "
+    f"WHERE f.position_id = ANY(%(positions)s) AND (f.executed_at, {FACT_OF_LEG}) >= (%(time)s, %(id)s) "
     "AND f.executed_at >= %(time)s"
 )
 _ENTRIES: Final = (

@@ -14,6 +14,7 @@ from friren.persistence.facts import Fact, spec_of
 from friren.persistence.handlers import apply_within
 from friren.persistence.receipts import Receipt
 from portfolio_manager.booking import book, booking
+from portfolio_manager.booking.quick import store_and_book
 from portfolio_manager.models import CashMovement, CorporateAction, MarketResolution
 from trading_engine.services.base import AccountService
 from trading_engine.symbols import symbol_key
@@ -183,6 +184,9 @@ class BookEvents(AccountService):
         """Store a fact and bring the books up to date with it, in one commit."""
 
         def write(alias: str) -> Receipt:
+            stored = store_and_book(fact, using=alias) if fact.kind == "trade" else None
+            if stored is not None:
+                return stored
             with booking(alias) as seen_seq:
                 receipt = apply_within(fact, using=alias)
                 book(self.account.id, seen_seq=seen_seq, using=alias, wanted=receipt.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import logging
@@ -12,11 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, power_cuts
+from tests.faults import commits, kills, matrix, outages, power_cuts
 from tests.faults.ground import own_server
+from tests.faults.proxy import FaultProxy
 from tests.postgres import FAST
 
 SEED = 20261120
+# Of servers that are killed, and whose pace is measured.
+DURABLE = {"fsync": "on"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +38,7 @@ def _kills(small: bool, seed: int) -> kills.Result:
 
 def _failpoints(small: bool, seed: int) -> kills.Result:
     with own_server(**FAST) as ground:
-        return kills.at_failpoints(ground, cycles=5 if small else 20, seed=seed)
+        return kills.at_failpoints(ground, cycles=3 if small else 20, seed=seed)
 
 
 def _journal(small: bool, seed: int) -> kills.Result:
@@ -52,11 +56,51 @@ def _power_cuts(small: bool, seed: int) -> kills.Result:
     return kills.Result(None, {}, {"histories": count, "seed": seed}, wrong)
 
 
+def _stopped(**how: Any) -> Callable[[bool, int], kills.Result]:
+    def run(small: bool, _seed: int) -> kills.Result:
+        with own_server(**DURABLE) as ground:
+            return outages.stopped(ground, calls=1_000 if small else 10_000, **how)
+
+    return run
+
+
+def _frozen(small: bool, _seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground:
+        return outages.frozen_server(ground, calls=1_000 if small else 10_000, turns=2 if small else 10)
+
+
+def _long_outage(small: bool, _seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground:
+        return outages.long_outage(ground, seconds=5 if small else 60, per_second=500)
+
+
+def _commits(small: bool, seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground, contextlib.closing(FaultProxy(ground.server.location.socket)) as proxy:
+        return commits.lost_commits(ground, proxy, each=10 if small else 200, seed=seed)
+
+
+def _matrix(small: bool, _seed: int) -> kills.Result:
+    settings = {"max_connections": str(matrix.CONNECTIONS_MAX), **DURABLE}
+    with own_server(**settings) as ground, contextlib.closing(FaultProxy(ground.server.location.socket)) as proxy:
+        return matrix.through_all(ground, proxy, lasts=0.3 if small else 2.0)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "kills": Experiment("1,000 processes killed at a random moment", _kills),
     "failpoints": Experiment("processes killed 20 times at each failpoint", _failpoints),
     "journal": Experiment("100,000 facts in journal mode, the process killed 50 times", _journal),
     "power_cuts": Experiment("10,000 histories of a journal on a disk that keeps only what was synced", _power_cuts),
+    "commits": Experiment("COMMITs lost before, after and half way, 200 each", _commits),
+    "matrix": Experiment(f"{len(matrix.FAULTS)} kinds of fault, one after another", _matrix),
+    "stopped": Experiment("PostgreSQL stopped under load, direct mode", _stopped(mode="direct")),
+    "stopped_journal": Experiment("likewise, journal mode", _stopped(mode="journal")),
+    "stopped_killed": Experiment("likewise, the logging process killed meanwhile", _stopped(mode="direct", kill=True)),
+    "stopped_forked": Experiment(
+        "likewise, with a forked child that lives on", _stopped(mode="mixed", kill=True, fork=True)
+    ),
+    "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
+    "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
+    "long_outage": Experiment("away for 60 s at 500 calls a second: how long the drain takes", _long_outage),
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import failpoints
+from tests.faults.orders import Orders
 from tests.faults.script import ACCOUNT, ROUND, VENUE, details_of, key_of, step_of
 
 __all__ = ["prepare", "run"]
@@ -33,11 +36,12 @@ def prepare() -> None:
     connections.close_all()
 
 
-def run(orders: Any) -> None:
+def run(orders: Orders) -> None:
     """Carry out what was ordered, in a forked child, and never return."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        faulthandler.register(signal.SIGUSR1)  # to ask one that hangs where it does
         os.dup2(2, 1)  # the parent's standard output is for its own words
         change_settings(orders.settings)
         if orders.variant:
@@ -78,20 +82,29 @@ def change_settings(changes: dict[str, Any]) -> None:
 
 
 class Diary:
-    """What a child was told: a line before each call and one after it, each written before anything else happens."""
+    """
+    What a child was told: a line before each call and one after it, each written before anything else happens.
+
+    Attributes:
+        seconds: what each call took, with its key and when it began (time.monotonic()).
+    """
 
     def __init__(self, path: str) -> None:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self.seconds: list[tuple[float, str, float]] = []
 
     def call(self, key: str, method: Callable[..., Any], *arguments: Any, **told: Any) -> Any:
         os.write(self._handle, f"A {key}\n".encode())
+        began = time.monotonic()
         try:
             receipt = method(*arguments, **told)
         except Exception as exc:  # noqa: BLE001 - none may leave a logger: it is written down
             text = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
             os.write(self._handle, f"E {key} {text}\n".encode())
             return None
-        os.write(self._handle, f"K {key} {receipt.outcome.value}\n".encode())
+        finally:
+            self.seconds.append((time.monotonic() - began, key, began))
+        os.write(self._handle, f"K {key} {receipt.outcome.value} {time.monotonic():.4f}\n".encode())
         return receipt
 
 
@@ -109,10 +122,14 @@ class Bot:
         self._books = PortfolioTracker(account=ACCOUNT, mode=modes[0])
         self._order: Any = None
 
-    def work(self, count: int) -> None:
-        """Make `count` calls."""
-        for index in range(count):
+    def work(self, count: int, *, only: int | None = None, pace: float = 0.0) -> None:
+        """Make `count` calls: rounds, or the step number `only` of each; one every `pace` seconds at most."""
+        began = time.monotonic()
+        for number in range(count):
+            index = number if only is None else number * len(ROUND) + only
             self.step(key_of(self._cycle, self._thread, index))
+            if pace:
+                time.sleep(max(0.0, began + (number + 1) * pace - time.monotonic()))
 
     def step(self, key: str) -> None:
         step, told = step_of(key), details_of(key)
@@ -136,10 +153,14 @@ class Bot:
             call(key, trades.update_order_status, self._order, step, timestamp=told["timestamp"], reason=key)
 
 
-def log_from_threads(diary: Diary, *, cycle: int, mode: str, threads: int, count: int) -> None:
-    """Make `count` calls from each of several threads."""
-    bots = [Bot(diary, cycle=cycle, thread=thread, mode=mode) for thread in range(threads)]
-    workers = [threading.Thread(target=bot.work, args=(count,)) for bot in bots]
+def log_from_threads(diary: Diary, orders: Orders) -> None:
+    """Make `count` calls from each of several threads, as the options say."""
+    options = orders.options
+    bots = [
+        Bot(diary, cycle=orders.number, thread=thread, mode=options["mode"]) for thread in range(options["threads"])
+    ]
+    how = {name: options[name] for name in ("only", "pace") if name in options}
+    workers = [threading.Thread(target=bot.work, args=(options["count"],), kwargs=how) for bot in bots]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -22,12 +22,19 @@ class Told(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
-    """One logger call. Calls about the same entity were made one after another."""
+    """
+    One logger call. Calls about the same entity were made one after another.
+
+    Attributes:
+        outcome: what it was told, or the error it raised.
+        at: when, by time.monotonic().
+    """
 
     key: str
     told: Told
     entity: str = ""
     outcome: str = ""
+    at: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def _disordered(calls: Sequence[Call], stored: Mapping[str, list[Row]]) -> list[
 
 def read_history(path: Path, *, entity_of: Callable[[str], str]) -> list[Call]:
     """
-    Return the calls that a process wrote down: "A key" before each, "K key outcome" or "E key error" after it.
+    Return the calls that a process wrote down: "A key" before each, "K key outcome moment" or "E key error" after it.
 
     The last line may be torn: the process was killed while it wrote it, so its call was not acknowledged.
     """
@@ -115,6 +122,9 @@ def read_history(path: Path, *, entity_of: Callable[[str], str]) -> list[Call]:
     for line in path.read_text().split("\n")[:-1]:
         what, key, *more = line.split(" ", 2)
         outcome = more[0] if more else ""
-        told = {"A": Told.UNKNOWN, "K": Told.OK, "E": Told.FAILED}[what]
-        calls[key] = Call(key, told, entity_of(key), outcome)
+        told, at = {"A": Told.UNKNOWN, "K": Told.OK, "E": Told.FAILED}[what], 0.0
+        if told is Told.OK:
+            outcome, _, moment = outcome.partition(" ")
+            at = float(moment)
+        calls[key] = Call(key, told, entity_of(key), outcome, at)
     return list(calls.values())

@@ -26,7 +26,7 @@ SMALL = {
 # How long a process that has not come by its failpoint is waited for.
 REACH_SECONDS = 20.0
 # The two lines of an acknowledged call are no longer than this, so a history of that size holds so many calls.
-PAIR_BYTES = 40
+PAIR_BYTES = 60
 
 
 @dataclasses.dataclass

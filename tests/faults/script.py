@@ -15,7 +15,7 @@ __all__ = ["ACCOUNT", "ROUND", "VENUE", "content_of", "details_of", "entity_of",
 
 ACCOUNT = "laboratory"
 VENUE = "LAB"
-BEGIN = dt.datetime(2026, 3, 2, 14, 30, tzinfo=dt.UTC)
+BEGIN = dt.datetime(2020, 3, 2, 14, 30, tzinfo=dt.UTC)
 # One order's life, its fills, a fill that is booked at once, and telemetry.
 ROUND = ("order", "submitted", "trade", "partially_filled", "fill", "signal", "booked", "filled")
 
@@ -54,7 +54,7 @@ def details_of(key: str) -> dict[str, Any]:
         "action": "buy" if index % 4 else "sell",
         "quantity": Decimal(1 + index % 7),
         "price": Decimal("187.32") + cycle % 50 + thread,
-        "timestamp": BEGIN + dt.timedelta(seconds=index),
+        "timestamp": BEGIN + dt.timedelta(days=cycle, seconds=index),
     }
 
 

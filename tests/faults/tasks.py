@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +18,52 @@ from friren.persistence.engines import engine_for
 from friren.persistence.journal import Address
 from friren.persistence.replay import replay
 from portfolio_manager.data_logger import PortfolioTracker
-from tests.faults.child import Diary, log_from_threads
+from tests.faults.child import Bot, Diary, log_from_threads
+from tests.faults.orders import Orders
 from tests.faults.script import ACCOUNT
 
-__all__ = ["account", "log", "recover"]
+__all__ = ["account", "log", "log_and_fork", "recover"]
+
+# Stands in keys for the thread of a forked child.
+FORKED = 99
 
 
-def log(orders: Any) -> None:
-    """Log until it is killed, or so much was logged; then say so by a file, and wait to be killed or flush."""
+def log(orders: Orders) -> None:
+    """Log until it is killed, or so much was logged; then wait for what is in the journal to be stored."""
     diary = Diary(orders.log)
-    options = orders.options
-    log_from_threads(
-        diary, cycle=orders.number, mode=options["mode"], threads=options["threads"], count=options["count"]
-    )
-    engine_for().flush(options.get("flush", 30))
+    log_from_threads(diary, orders)
+    _tell_times(diary, orders)
+    engine_for().flush(orders.options.get("flush", 30))
 
 
-def recover(_orders: Any) -> dict[str, Any]:
+def log_and_fork(orders: Orders) -> None:
+    """Likewise, and in the middle of it fork a child, which logs a little, and outlives its parent."""
+    diary = Diary(orders.log)
+    worker = threading.Thread(target=log_from_threads, args=(diary, orders))
+    worker.start()
+    while len(diary.seconds) < orders.options["count"] // 4:
+        time.sleep(0.001)
+    if os.fork() == 0:
+        Path(f"{orders.log}.forked").write_text(str(os.getpid()))
+        Bot(diary, cycle=orders.number, thread=FORKED, mode="journal").work(80)
+        time.sleep(orders.options["outlives"])
+        os._exit(0)
+    worker.join()
+    engine_for().flush(orders.options.get("flush", 30))
+
+
+def _tell_times(diary: Diary, orders: Orders) -> None:
+    if orders.options.get("timed"):
+        Path(f"{orders.log}.times").write_text(json.dumps(diary.seconds))
+
+
+def recover(_orders: Orders) -> dict[str, Any]:
     """Drain what all have left, as `manage.py replay` does, and say what came of it."""
     done = replay(timeout=60)
     return {"moved": done.moved, "remaining": done.remaining, "dead_lettered": done.dead_lettered}
 
 
-def account(_orders: Any) -> dict[str, Any]:
+def account(_orders: Orders) -> dict[str, Any]:
     """The account of every record, and the books refolded: what differs must be nothing."""
     root = Path(settings.FRIREN_HOME) / "journal"
     found = write_path(root, Address.of(connections.settings["default"]))

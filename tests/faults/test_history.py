@@ -49,10 +49,10 @@ def test_every_kind_of_fault_is_seen(rows, violations) -> None:
 
 def test_a_line_that_the_kill_tore_is_no_acknowledgement(tmp_path) -> None:
     history = tmp_path / "history"
-    history.write_text("A 1\nK 1 STORED\nA 2\nE 2 ValueError: no\nA 3\nK 3 STOR")
+    history.write_text("A 1\nK 1 STORED 7.5\nA 2\nE 2 ValueError: no\nA 3\nK 3 STOR")
     calls = read_history(history, entity_of=lambda key: f"order {key}")
     assert calls == [
-        Call("1", Told.OK, "order 1", "STORED"),
+        Call("1", Told.OK, "order 1", "STORED", 7.5),
         Call("2", Told.FAILED, "order 2", "ValueError: no"),
         Call("3", Told.UNKNOWN, "order 3"),
     ]

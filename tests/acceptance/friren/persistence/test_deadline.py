@@ -6,14 +6,15 @@ import statistics
 import time
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 
 from friren.persistence.deadline import DeadlineExceededError, WorkTooLongError, bounded_wrapper
 from friren.persistence.direct import Direct
 from friren.persistence.engine import Engine
 from tests import servers
 from tests.busy import Stopwatch
-from tests.outages import Proxy, alias_for, frozen
+from tests.faults.proxy import FaultProxy
+from tests.outages import alias_for, frozen
 
 DEADLINE = 0.25
 # What may be added to a wait, beside the time that a busy machine gives to others: that is not counted.
@@ -49,7 +50,7 @@ def make_engine():
 
 @pytest.fixture
 def proxy(server):
-    opened = Proxy(server)
+    opened = FaultProxy(server.location.socket)
     yield opened
     opened.close()
 
@@ -127,6 +128,38 @@ def test_work_of_several_statements_has_one_deadline(server, make_engine) -> Non
         watch = Stopwatch()
         assert engine.store(work) is None
         assert watch.own < DEADLINE + NOISE
+
+
+def test_a_transaction_that_breaks_off_opens_no_connection_on_the_callers_thread(server, proxy, make_engine) -> None:
+    """Django would, to restore its mode: into a black hole, for as long as a connect may take."""
+    with alias_for(server, "broken", HOST="127.0.0.1", PORT=str(proxy.port)) as using:
+        engine = make_engine(using)
+
+        def work(alias):
+            with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+                proxy.swallow()
+                cursor.execute("SELECT 1")
+
+        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=5)
+        began = time.monotonic()
+        assert engine.store(work) is None
+        assert time.monotonic() - began < DEADLINE + NOISE
+
+
+def test_long_work_in_a_transaction_is_not_taken_for_one_either(server, make_engine) -> None:
+    with alias_for(server, "long") as using:
+        engine = make_engine(using)
+
+        def work(alias):
+            with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+                time.sleep(DEADLINE)
+                cursor.execute("SELECT 1")
+
+        engine.store(lambda alias: connections[alias].cursor().execute("SELECT 1"), deadline=5)
+        assert engine.store(work) is None
+        assert engine.circuit.closed
 
 
 def test_long_work_is_not_taken_for_a_server_that_does_not_answer(server, make_engine) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
