@@ -229,7 +229,7 @@ def _trade(
         detectors={symbol: detector.name for symbol, detector in detectors.items()},
         instruments=instruments,
     )
-    cycle = TradingCycle(account=account, settings=settings, mode="journal")
+    cycle = TradingCycle(account=account, settings=settings, simulated=True)
     loop = EventLoop(
         strategies=strategies,
         venue=plan.venue or NextOpenVenue(commission=plan.commission),

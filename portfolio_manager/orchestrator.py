@@ -75,21 +75,22 @@ class TradingCycle:
         orders, trades, risk_days: how many orders, fills and daily snapshots were stored.
     """
 
-    def __init__(self, *, account: AccountHandle, settings: CycleSettings, mode: str = "direct") -> None:
+    def __init__(self, *, account: AccountHandle, settings: CycleSettings, simulated: bool = False) -> None:
         """
         Args:
             account: new books, with nothing in them but the opening deposit.
             settings: see CycleSettings.
-            mode: of the loggers: "direct" commits each fact before what follows from it, "journal" appends it to
-                this machine's journal, from where it is stored in the background.
+            simulated: facts are appended to this machine's journal and stored in the background, and need not survive a
+                power cut: the run can be repeated. Otherwise each is committed before what follows from it.
         """
         self._is = settings
         self._account = account
-        self._signals = SignalLogger(account=account, mode=mode)
+        mode, durability = ("journal", "os") if simulated else ("direct", None)
+        self._signals = SignalLogger(account=account, mode=mode, durability=durability)
         self._regimes = RegimeLogger(account=account, mode=mode)
-        self._orders = TradeLogger(account=account, mode=mode)
-        self._tracker = PortfolioTracker(account=account, mode=mode)
-        self._risks = RiskLogger(account=account, mode=mode)
+        self._orders = TradeLogger(account=account, mode=mode, durability=durability)
+        self._tracker = PortfolioTracker(account=account, mode=mode, durability=durability)
+        self._risks = RiskLogger(account=account, mode=mode, durability=durability)
         self._risk = DailyRisk(starting_value=settings.starting_cash)
         self._open = OpenOrders()
         self._intervals: dict[str, tuple[str, UUID]] = {}

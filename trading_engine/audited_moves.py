@@ -16,7 +16,7 @@ from friren.persistence.copy import copy_facts, is_refusal
 from friren.persistence.facts import Fact, spec_of
 from friren.persistence.handlers import MissingRowError, Verdict
 from friren.persistence.receipts import Receipt, WriteOutcome
-from trading_engine.moves import UPDATE_ROWS
+from friren.persistence.updates import update_rows
 
 __all__ = ["AuditedMoves"]
 
@@ -109,8 +109,7 @@ class AuditedMoves:
                     setattr(row, name, value)
         if entries:
             copy_facts(spec_of(AuditLog), entries, using=using, producer=producer)
-            manager = self._model._default_manager.using(using)
-            manager.bulk_update(list(changed.values()), self._columns, batch_size=UPDATE_ROWS)
+            update_rows(list(changed.values()), self._columns, using=using)
         return verdicts
 
 

@@ -14,11 +14,9 @@ from friren.persistence.copy import copy_facts, is_refusal, key_reused, stored_d
 from friren.persistence.facts import Fact, spec_named
 from friren.persistence.handlers import MissingRowError, Verdict
 from friren.persistence.receipts import WriteOutcome
+from friren.persistence.updates import update_rows
 
 __all__ = ["move_together"]
-
-# Rows per UPDATE: its statement holds every row's values.
-UPDATE_ROWS = 500
 
 
 class _NotTogetherError(Exception):
@@ -107,6 +105,4 @@ class _Moves:
         if any(outcome is not WriteOutcome.STORED for outcome in outcomes):
             raise _NotTogetherError
         self._verdicts |= {place: WriteOutcome.STORED for place, _event in self._events}
-        if rows:
-            manager = self._model._default_manager.using(self._using)
-            manager.bulk_update(rows, list(columns), batch_size=UPDATE_ROWS)
+        update_rows(rows, columns, using=self._using)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError, models, transaction
 
 from friren.errors import RejectedRecordError
-from friren.persistence.copy import copy_facts, is_refusal, key_reused, resolve_keys, stored_digests
+from friren.persistence.copy import copy_facts, is_refusal, key_reused, stored_digests
 from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
 from friren.persistence.groups import GROUP, parts_of
 from friren.persistence.handlers import (
@@ -22,6 +22,7 @@ from friren.persistence.handlers import (
     prepare_of,
     tables_before,
 )
+from friren.persistence.layouts import natural_keys
 from friren.persistence.receipts import Receipt, WriteOutcome
 
 __all__ = ["apply_batch", "apply_each", "is_foundation", "prepare", "store_group"]
@@ -42,7 +43,7 @@ def prepare(facts: Sequence[Fact], *, using: str) -> None:
     for kind, places in _by_kind(parts).items():
         spec, own, some = _spec(kind), prepare_of(kind), [parts[place] for place in places]
         if spec is not None:
-            resolve_keys(spec.fields.values(), some, using=using)
+            natural_keys(spec, some, using=using)
         if own is not None:
             own(some, using=using)
 

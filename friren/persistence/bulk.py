@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from django.db import connections
 
@@ -33,14 +33,10 @@ def record_in_batches(
     """
     counts = dict.fromkeys(WriteOutcome, 0)
     rejected: list[tuple[int, RejectedRecordError]] = []
-    for batch in _batches(enumerate(makers)):
-        facts: dict[int, Fact] = {}
-        for index, make in batch:
-            try:
-                facts[index] = make()
-            except RejectedRecordError as exc:
-                rejected.append((index, exc))
-        for index, verdict in zip(facts, record(list(facts.values())), strict=True):
+    numbered = enumerate(makers)
+    while batch := _made(itertools.islice(numbered, BULK_BATCH_ROWS), rejected):
+        indexes, facts = batch
+        for index, verdict in zip(indexes, record(facts) if facts else (), strict=True):
             if isinstance(verdict, RejectedRecordError):
                 rejected.append((index, verdict.named(parameters)))
             else:
@@ -55,11 +51,21 @@ def record_in_batches(
     )
 
 
-def _batches(
-    numbered: Iterator[tuple[int, Callable[[], Fact]]],
-) -> Iterator[list[tuple[int, Callable[[], Fact]]]]:
-    while batch := list(itertools.islice(numbered, BULK_BATCH_ROWS)):
-        yield batch
+def _made(
+    makers: Iterable[tuple[int, Callable[[], Fact]]], rejected: list[tuple[int, RejectedRecordError]]
+) -> tuple[list[int], list[Fact]] | None:
+    """Return the facts of a batch with their places in the input; None when there was nothing to make."""
+    indexes: list[int] = []
+    facts: list[Fact] = []
+    index = -1
+    for index, make in makers:
+        try:
+            facts.append(make())
+        except RejectedRecordError as exc:
+            rejected.append((index, exc))
+        else:
+            indexes.append(index)
+    return None if index < 0 else (indexes, facts)
 
 
 def store_batch(facts: Sequence[Fact], *, using: str) -> list[Verdict]:

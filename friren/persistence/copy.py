@@ -1,34 +1,40 @@
 """
 Many facts of one kind at once.
 
-The ordinary batch is clean: COPY straight into the table. A batch that the table refuses goes through a
-temporary table, where what is bad is found by questions to the whole set (see friren.persistence.staging).
+The ordinary batch is clean: COPY straight into the table, row by row as it is made, so that the server works meanwhile.
+A batch that the table refuses is asked about: what is stored already is left out, and what is still refused goes
+through a temporary table, where the bad rows are found by questions to the whole set (see friren.persistence.staging).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Final
 from uuid import UUID
 
-import msgspec
 import psycopg
 from django.db import DatabaseError, connections, transaction
-from psycopg.types.json import Jsonb
 
 from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, RejectedRecordError
-from friren.persistence.facts import Fact, FactSpec, FieldSpec
+from friren.persistence.aliases import database_of
+from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import DATA_SQLSTATES, Verdict, insert
+from friren.persistence.layouts import layout_of, lines_of, natural_keys
 from friren.persistence.receipts import WriteOutcome
-from friren.persistence.tables import Table, table_of
+from friren.persistence.tables import table_of
 
-__all__ = ["copy_facts", "copy_rows", "is_refusal", "key_reused", "refusal_of", "resolve_keys", "stored_digests"]
+__all__ = ["copy_facts", "copy_lines", "is_refusal", "key_reused", "refusal_of", "stored_digests"]
 
 # "cannot COPY FROM with row-level security": the way through a temporary table is open there.
 FEATURE_NOT_SUPPORTED: Final = "0A000"
+# Lines that are sent at once: tens of kilobytes, so that the server begins while the next ones are made.
+LINES_PER_WRITE: Final = 64
 
-_encode_json: Final = msgspec.json.Encoder().encode
+# Kinds and databases whose last batch was in part there already: of the next one that is asked beforehand, since a
+# COPY that is refused at its last row was in vain. A matter of time only, never of what is stored.
+_told_again: set[tuple[str, str]] = set()
 
 
 def copy_facts(spec: FactSpec, facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
@@ -38,11 +44,29 @@ def copy_facts(spec: FactSpec, facts: Sequence[Fact], *, using: str, producer: U
     Raises:
         DatabaseError: the database is in trouble.
     """
+    hint = (database_of(using), spec.kind)
+    if hint not in _told_again and _copied(spec, facts, using, producer):
+        return [WriteOutcome.STORED] * len(facts)
     verdicts: dict[int, Verdict] = {}
     fresh = _without_known(spec, facts, verdicts, using)
+    (_told_again.add if verdicts else _told_again.discard)(hint)
     if fresh:
         verdicts.update(_store(spec, [(index, facts[index]) for index in fresh], using, producer))
     return [verdicts[index] for index in range(len(facts))]
+
+
+def _copied(spec: FactSpec, facts: Sequence[Fact], using: str, producer: UUID | None) -> bool:
+    """Return whether the table took all of them."""
+    layout = layout_of(spec.kind)
+    lines = lines_of(facts, layout, natural_keys(spec, facts, using=using), producer=producer)
+    try:
+        with transaction.atomic(using=using):
+            copy_lines(layout.table, layout.columns, lines, using=using)
+    except DatabaseError as exc:
+        if not is_refusal(exc):
+            raise
+        return False
+    return True
 
 
 def _without_known(spec: FactSpec, facts: Sequence[Fact], verdicts: dict[int, Verdict], using: str) -> list[int]:
@@ -76,26 +100,18 @@ def key_reused(spec: FactSpec, fact: Fact, field: str = "id") -> KeyReusedError:
 def _store(
     spec: FactSpec, facts: list[tuple[int, Fact]], using: str, producer: UUID | None
 ) -> Iterable[tuple[int, Verdict]]:
-    table = table_of(spec, using)
-    rows = rows_of(table, [fact for _index, fact in facts], using=using, producer=producer)
-    try:
-        with transaction.atomic(using=using):
-            copy_rows(table.name, table.columns, table.oids, rows, using=using)
-    except DatabaseError as exc:
-        if not is_refusal(exc):
-            raise
-    else:
+    """Store facts none of whose ids is known."""
+    if _copied(spec, [fact for _index, fact in facts], using, producer):
         return [(index, WriteOutcome.STORED) for index, _fact in facts]
     from friren.persistence.staging import store_through_staging
 
-    # A value that has no binary form keeps the whole set from being sent: look for such first.
+    # A value that has no form keeps the whole set from being sent: look for such first.
     unfit = {index: refusal for index, fact in facts if (refusal := refusal_of(spec, fact)) is not None}
-    fit = [(row, entry) for row, entry in zip(rows, facts, strict=True) if entry[0] not in unfit]
-    left = [fact for _row, (_index, fact) in fit]
-    judged = store_through_staging(spec, table, left, [row for row, _entry in fit], using=using)
+    left = [(index, fact) for index, fact in facts if index not in unfit]
+    judged = store_through_staging(spec, table_of(spec, using), [fact for _index, fact in left], using, producer)
     if judged is None:
-        judged = [_store_one(fact, using) for fact in left]
-    return [*unfit.items(), *zip((index for _row, (index, _fact) in fit), judged, strict=True)]
+        judged = [_store_one(fact, using) for _index, fact in left]
+    return [*unfit.items(), *zip((index for index, _fact in left), judged, strict=True)]
 
 
 def refusal_of(spec: FactSpec, fact: Fact) -> RejectedRecordError | None:
@@ -130,67 +146,21 @@ def is_refusal(exc: BaseException) -> bool:
     return sqlstate[:2] in DATA_SQLSTATES or sqlstate in {PERIOD_CLOSED_SQLSTATE, FEATURE_NOT_SUPPORTED}
 
 
-def copy_rows(name: str, columns: Sequence[str], oids: Sequence[int], rows: Iterable[Any], *, using: str) -> None:
-    """COPY rows into a table, in binary. Raises DatabaseError."""
+def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str], *, using: str) -> None:
+    """COPY lines into a table, each as it is made. Raises DatabaseError, also for a line that UTF-8 does not have."""
     connection = connections[using]
     listed = ", ".join(f'"{column}"' for column in columns)
-    statement = f'COPY "{name}" ({listed}) FROM STDIN (FORMAT BINARY)'
     # The errors of a COPY come past Django's own wrapping.
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        copy.set_types(oids)
-        write = copy.write_row
-        for row in rows:
-            write(row)
-
-
-def rows_of(table: Table, facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[list[Any]]:
-    """Return the rows of facts, by the columns of their table; symbols and such are looked up."""
-    start = 3 if table.has_producer else 2
-    defaults = [None] * start + [_column_form(field, field.default) for field in table.fields]
-    places = {field.name: (start + place, _form_of(field)) for place, field in enumerate(table.fields)}
-    naturals = resolve_keys(table.fields, facts, using=using)
-    rows = []
-    for fact in facts:
-        row = defaults.copy()
-        row[0], row[1] = fact.id, fact.digest
-        if table.has_producer:
-            row[2] = producer
-        for name, value in fact.values.items():
-            place, form = places[name]
-            if name in naturals:
-                row[place] = naturals[name][_hashable(value)]
-            else:
-                row[place] = form(value) if form is not None else value
-        rows.append(row)
-    return rows
-
-
-def resolve_keys(fields: Iterable[FieldSpec], facts: Sequence[Fact], *, using: str) -> dict[str, dict[Any, Any]]:
-    """Return the primary keys of the rows that facts name by natural key, by field; unknown rows are made."""
-    found: dict[str, dict[Any, Any]] = {}
-    for field in fields:
-        if field.natural is None:
-            continue
-        keys = {_hashable(fact.values[field.name]): fact for fact in facts if fact.values.get(field.name) is not None}
-        # In one order for all, so that two who make the same symbols do not wait for one another in a circle.
-        found[field.name] = {
-            key: field.natural.resolve(keys[key].values[field.name], keys[key], using=using)
-            for key in sorted(keys, key=repr)
-        }
-    return found
-
-
-def _hashable(key: Any) -> Any:
-    return tuple(key) if isinstance(key, list) else key
-
-
-def _form_of(field: FieldSpec) -> Callable[[Any], Any] | None:
-    return _jsonb if field.is_json else None
-
-
-def _jsonb(value: Any) -> Jsonb:
-    return Jsonb(value, dumps=_encode_json)
-
-
-def _column_form(field: FieldSpec, value: Any) -> Any:
-    return _jsonb(value) if field.is_json and value is not None else value
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(f'COPY "{table}" ({listed}) FROM STDIN') as copy,
+    ):
+        lines = iter(lines)
+        while some := list(itertools.islice(lines, LINES_PER_WRITE)):
+            some.append("")  # a line ends with a new line, the last one too
+            try:
+                data = "\n".join(some).encode()
+            except UnicodeEncodeError as exc:
+                raise psycopg.DataError(f"a lone surrogate: {exc.reason}") from exc
+            copy.write(data)

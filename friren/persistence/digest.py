@@ -30,7 +30,13 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 def canonical(values: Mapping[str, Any], *, left_out: Collection[str] = ()) -> bytes:
     """Return the canonical JSON of the fields of a fact, but for those `left_out`."""
-    return _encoder.encode({name: _plain_tree(value) for name, value in values.items() if name not in left_out})
+    return _encoder.encode(
+        {
+            name: value if type(value) in _UNCHANGED else _FORM_OF_TYPE.get(type(value), _plain_tree)(value)
+            for name, value in values.items()
+            if name not in left_out
+        }
+    )
 
 
 def digest_of(values: Mapping[str, Any], *, left_out: Collection[str] = ()) -> bytes:
@@ -39,14 +45,13 @@ def digest_of(values: Mapping[str, Any], *, left_out: Collection[str] = ()) -> b
 
 
 def _plain_tree(value: Any) -> Any:
-    # Nearly every value is of exactly one of these types: found at once, without asking one after the other.
     kind = type(value)
-    if kind in _UNCHANGED:
+    if value is None or kind in _UNCHANGED:
         return value
     form = _FORM_OF_TYPE.get(kind)
     if form is not None:
         return form(value)
-    if value is None or isinstance(value, str | bool):
+    if isinstance(value, str | bool):
         return value
     for of, form in _FORMS:
         if isinstance(value, of):
@@ -54,9 +59,17 @@ def _plain_tree(value: Any) -> Any:
     raise TypeError(f"{kind.__name__} has no canonical form")
 
 
+def _object(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: item if type(item) in _UNCHANGED else _FORM_OF_TYPE.get(type(item), _plain_tree)(item)
+        for key, item in value.items()
+    }
+
+
 def _decimal(value: Decimal) -> str:
     text = str(value)
-    return text if text.isdigit() else plain(value)
+    # Digits, and a point if need be, that do not end in a zero: as it is wanted.
+    return text if text.isdigit() or ("E" not in text and text[-1] in "123456789") else plain(value)
 
 
 def _microseconds(value: dt.datetime) -> int:
@@ -74,7 +87,7 @@ def _number(value: float) -> float | int | str:
     return _whole(int(Decimal(repr(value)))) if value.is_integer() else value
 
 
-# What the encoder writes as it is wanted.
+# What the encoder writes as it is wanted. Nearly every value is of exactly one of these types or of those below.
 _UNCHANGED: Final = frozenset({str, bool, UUID})
 # In this order: a datetime is a date.
 _FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
@@ -85,11 +98,11 @@ _FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (dt.date, dt.date.isoformat),
     (UUID, str),
     (bytes, bytes.hex),
-    (Mapping, lambda value: {key: _plain_tree(item) for key, item in value.items()}),
+    (Mapping, _object),
     (list | tuple, lambda value: [_plain_tree(item) for item in value]),
 )
 _FORM_OF_TYPE: Final[dict[type, Callable[[Any], Any]]] = {
     **{kind: form for kind, form in _FORMS if isinstance(kind, type) and kind is not Mapping},
-    dict: dict(_FORMS)[Mapping],
+    dict: _object,
     list: dict(_FORMS)[list | tuple],
 }

@@ -49,9 +49,11 @@ SEEN_MAX: Final = 1000
 SEEN_LENGTH_MAX: Final = 64
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """
     Something to store, checked.
+
+    The garbage collector does not look at facts: none is part of a cycle, and batches hold thousands.
 
     Attributes:
         kind: the model in snake case, e.g. "trade".

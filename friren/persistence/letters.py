@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from uuid import UUID
 
 import msgspec
@@ -21,8 +20,7 @@ from friren.persistence.models import DeadLetter
 __all__ = ["Letter", "dead_letter", "letter_of"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True, gc=False):
     """
     One entry of a journal.
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg import adapt, generators, pq
 from psycopg.errors import error_from_result
+from psycopg.types.datetime import TimestamptzLoader
 
-__all__ = ["Statement", "fetch_prepared", "run_statement"]
+__all__ = ["Statement", "fetch_light", "run_statement"]
 
+_read_json: Final = msgspec.json.Decoder().decode
 # The attribute of a connection that holds the names of what was prepared on it.
 _KNOWN: Final = "friren_statements"
 
@@ -32,11 +36,12 @@ class Statement:
     formats: tuple[int, ...]
 
 
-def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_light(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
-    Run a statement that returns rows, and return them.
+    Run a prepared query and return its rows, JSON read.
 
-    Django's own cursors bind on the client and never prepare: the server would parse and plan each one anew.
+    Django's own cursors bind on the client and never prepare: the server would parse and plan each query anew. And
+    Django has its connections read times by code of its own, one by one; psycopg's gives the same in UTC.
 
     Args:
         connection: of Django, on any alias.
@@ -44,6 +49,8 @@ def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        for name, loader in _LOADERS:
+            cursor.adapters.register_loader(name, loader)
         return cursor.execute(sql, parameters).fetchall()
 
 
@@ -86,8 +93,9 @@ def _run(connection: psycopg.Connection[Any], statement: Statement, parameters: 
     try:
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.InvalidSqlStatementName:
-        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again.
-        known.clear()
+        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again. What else was dropped
+        # then is found out in its turn; it may have been prepared again since.
+        known.discard(statement.name)
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.FeatureNotSupported:
         # "cached plan must not change result type", after an ALTER TYPE: who asks next has a connection without plans.
@@ -101,7 +109,8 @@ def _execute(
     pgconn = connection.pgconn
     if statement.name not in known:
         pgconn.send_prepare(statement.name, statement.sql)
-        _answer(connection)
+        with contextlib.suppress(psycopg.errors.DuplicatePreparedStatement):  # somebody broke off before the answer
+            _answer(connection)
         known.add(statement.name)
     pgconn.send_query_prepared(statement.name, parameters, statement.formats)
     return _answer(connection)
@@ -125,6 +134,16 @@ def _run_by_cursor(
     ]
     with psycopg.RawCursor(connection) as cursor:
         return len(cursor.execute(statement.sql, given).fetchall())
+
+
+class _JsonLoader(adapt.Loader):
+    """Reads JSON into trees."""
+
+    def load(self, data: Any) -> Any:
+        return _read_json(data)
+
+
+_LOADERS: Final = (("jsonb", _JsonLoader), ("json", _JsonLoader), ("timestamptz", TimestamptzLoader))
 
 
 class _TextForm(bytes):

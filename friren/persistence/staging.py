@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError, connections, transaction
 
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.copy import copy_rows, is_refusal, key_reused
+from friren.persistence.copy import copy_lines, is_refusal, key_reused
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import MissingRowError, Verdict
+from friren.persistence.layouts import layout_of, lines_of, natural_keys
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.tables import ForeignKey, Table, UniqueKey
 
@@ -24,11 +25,10 @@ __all__ = ["store_through_staging"]
 
 # Another process may store one of the rows between question and insert; then the questions are asked again.
 ATTEMPTS_MAX: Final = 3
-INT4_OID: Final = 23
 
 
 def store_through_staging(
-    spec: FactSpec, table: Table, facts: Sequence[Fact], rows: Sequence[Sequence[Any]], *, using: str
+    spec: FactSpec, table: Table, facts: Sequence[Fact], using: str, producer: UUID | None
 ) -> list[Verdict] | None:
     """
     Store what can be stored of a batch that the table refused as a whole.
@@ -42,7 +42,7 @@ def store_through_staging(
     for _attempt in range(ATTEMPTS_MAX):
         try:
             with transaction.atomic(using=using):
-                return _Stage(spec, table, facts, using).store(rows)
+                return _Stage(spec, table, facts, using).store(producer)
         except DatabaseError as exc:
             if not is_refusal(exc):
                 raise
@@ -57,21 +57,23 @@ class _Stage:
         self._name = f"friren_stage_{uuid4().hex}"
         self._verdicts: dict[int, Verdict] = {}
 
-    def store(self, rows: Sequence[Sequence[Any]]) -> list[Verdict]:
-        table, listed = self._table, ", ".join(f'"{column}"' for column in self._table.columns)
+    def store(self, producer: UUID | None) -> list[Verdict]:
+        layout = layout_of(self._spec.kind)
+        listed = ", ".join(f'"{column}"' for column in layout.columns)
         self._ask(
             f'CREATE TEMPORARY TABLE "{self._name}" ON COMMIT DROP AS '
-            f'SELECT 0 AS ordinal, {listed} FROM "{table.name}" WITH NO DATA'
+            f'SELECT 0 AS ordinal, {listed} FROM "{layout.table}" WITH NO DATA'
         )
-        numbered = ((number, *row) for number, row in enumerate(rows))
-        copy_rows(
-            self._name, ("ordinal", *table.columns), (INT4_OID, *table.oids), numbered, using=self._using
-        )  # fmt: skip
+        naturals = natural_keys(self._spec, self._facts, using=self._using)
+        lines = enumerate(lines_of(self._facts, layout, naturals, producer=producer))
+        copy_lines(
+            self._name, ("ordinal", *layout.columns), (f"{number}\t{line}" for number, line in lines), using=self._using
+        )
         self._ask(f'ANALYZE "{self._name}"')
         self._judge()
-        self._ask(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM "{self._name}" ORDER BY ordinal')
+        self._ask(f'INSERT INTO "{layout.table}" ({listed}) SELECT {listed} FROM "{self._name}" ORDER BY ordinal')
         self._ask(f'DROP TABLE "{self._name}"')
-        return [self._verdicts.get(number, WriteOutcome.STORED) for number in range(len(rows))]
+        return [self._verdicts.get(number, WriteOutcome.STORED) for number in range(len(self._facts))]
 
     def _judge(self) -> None:
         self._stored_by_now()

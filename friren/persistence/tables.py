@@ -1,4 +1,4 @@
-"""What PostgreSQL itself says of a fact table: its columns and the rules it will hold rows to."""
+"""What PostgreSQL itself says of a fact table: the rules it will hold rows to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from friren.persistence.facts import FactSpec, FieldSpec
 __all__ = ["ForeignKey", "Rule", "Table", "UniqueKey", "table_of"]
 
 _COLUMNS: Final = """
-    SELECT attname, atttypid::int, attnotnull AND NOT atthasdef FROM pg_attribute
-    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef
 """
 _CHECKS: Final = """
     SELECT conname, pg_get_expr(conbin, conrelid), (SELECT array_agg(attname::text) FROM pg_attribute
@@ -72,17 +72,12 @@ class Table:
     A fact table.
 
     Attributes:
-        columns: those a writer fills, in the order of `fields`: id, digest, producer where there is one, the fields'.
-        oids: their types.
         fields: the fact's fields.
         required: columns that must not be null.
         period_column: the time that must not lie in closed books; "" when the table has no such rule.
     """
 
     name: str
-    columns: tuple[str, ...]
-    oids: tuple[int, ...]
-    has_producer: bool
     fields: tuple[FieldSpec, ...]
     required: tuple[str, ...]
     rules: tuple[Rule, ...]
@@ -110,18 +105,13 @@ def _read(spec: FactSpec, using: str) -> Table:
         for question in (_COLUMNS, _CHECKS, _KEYS, _CLOSED):
             cursor.execute(question, [f'"{name}"'])
             rows.append(cursor.fetchall())
-    catalogue, found_checks, keys, closed = rows
-    types = {column: oid for column, oid, _required in catalogue}
-    has_producer = "producer" in types
-    columns = ("id", "digest", *(("producer",) if has_producer else ()), *(field.column for field in fields))
+    required, found_checks, keys, closed = rows
+    filled = {"id", "digest", *(field.column for field in fields)}
     named = _PERIOD_COLUMN.search(closed[0][0]) if closed else None
     return Table(
         name=name,
-        columns=columns,
-        oids=tuple(types[column] for column in columns),
-        has_producer=has_producer,
         fields=fields,
-        required=tuple(column for column, _oid, required in catalogue if required and column in columns),
+        required=tuple(column for (column,) in required if column in filled),
         rules=tuple(_rule(spec, *row) for row in found_checks),
         unique_keys=tuple(
             UniqueKey(index, tuple(among), condition or "true", nulls) for index, condition, nulls, among in keys

@@ -13,12 +13,9 @@ from friren.persistence.rules import check_rules
 __all__ = ["checked_values"]
 
 
-def checked_values(model: type[models.Model], *, partial: bool = False, **values: Any) -> dict[str, Any]:
+def checked_values(model: type[models.Model], **values: Any) -> dict[str, Any]:
     """
-    Return `values` in their stored form, by attribute of the model; None stands for "not given".
-
-    Args:
-        partial: only what is given, for an update; else every field, and the rules of the table too.
+    Return every field of `model` in its stored form, by attribute; None stands for "not given".
 
     Raises:
         RejectedRecordError: a value breaks a rule.
@@ -31,10 +28,9 @@ def checked_values(model: type[models.Model], *, partial: bool = False, **values
         value = values.get(name)
         if value is not None:
             complete[name] = field.check(name, value)
-        elif not partial and field.required:
+        elif field.required:
             raise RejectedRecordError(name, None, "is required")
-        elif not partial:
+        else:
             complete[name] = field.default
-    if not partial:
-        check_rules(model, complete)
+    check_rules(model, complete)
     return {fields[name].column: value for name, value in complete.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connection, connections, transaction
@@ -11,10 +12,10 @@ from django.db import connection, connections, transaction
 from friren.core.ids import new_id
 from friren.errors import RejectedRecordError
 from friren.persistence.engines import engine_for
-from friren.persistence.facts import Fact, spec_of
+from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.handlers import insert
 from friren.persistence.receipts import WriteOutcome
-from trading_engine.models import Trade
+from trading_engine.models import Signal, Trade
 from trading_engine.services import TradeLogger
 from trading_engine.trade_facts import trade_fact
 
@@ -69,6 +70,19 @@ def test_a_statement_that_was_dropped_is_prepared_again(book) -> None:
 
     assert receipt.outcome is WriteOutcome.STORED
     assert Trade.objects.count() == 2
+
+
+def test_statements_are_prepared_again_each_in_its_turn(book) -> None:
+    signal = partial(make_fact, Signal, account=book.id, symbol="AAPL", signal_type="buy", timestamp=AT)
+    insert(trade_fact(book, **FILL), using="default")
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+
+    insert(signal(), using="default")
+    insert(trade_fact(book, **FILL), using="default")
+    insert(signal(), using="default")
+
+    assert (Trade.objects.count(), Signal.objects.count()) == (2, 2)
 
 
 def test_rows_are_inserted_without_prepared_statements_behind_a_pooler(book) -> None:
