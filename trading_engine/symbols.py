@@ -17,7 +17,7 @@ from friren.persistence.aliases import database_of
 from friren.persistence.facts import Fact
 from trading_engine.models import Symbol
 
-__all__ = ["SymbolKey", "rows_of_symbol", "symbol_id", "symbol_key"]
+__all__ = ["SymbolKey", "rows_of_key", "rows_of_symbol", "symbol_id", "symbol_key"]
 
 Query = TypeVar("Query", bound=QuerySet[Any, Any])
 
@@ -46,9 +46,12 @@ def rows_of_symbol(rows: Query, symbol: Any) -> Query:
     The symbol is looked up by a subquery and not by a join: with one value known before the rows are read, an index
     on (symbol, time) gives them in order, and a page of the newest is read without sorting all the others.
     """
-    ticker, venue = symbol_key("symbol", symbol)
-    wanted = Symbol.objects.filter(ticker=ticker, venue=venue).values("id")[:1]
-    return rows.filter(symbol=wanted)
+    return rows_of_key(rows, *symbol_key("symbol", symbol))
+
+
+def rows_of_key(rows: Query, ticker: str, venue: str) -> Query:
+    """Return those of `rows` whose `symbol` has this ticker and venue, as `rows_of_symbol` does."""
+    return rows.filter(symbol=Symbol.objects.filter(ticker=ticker, venue=venue).values("id")[:1])
 
 
 class SymbolKey:

@@ -39,7 +39,7 @@ def ask(key: Hashable, question: Callable[[str], list[Any]], *, using: str) -> A
     if connections[using].in_atomic_block:
         # Inside a transaction its own changes are asked for; no other connection sees them.
         return Answer(question(using), as_of, stale=False)
-    rows = engine_for(using).work(question)
+    rows = engine_for(using).read(question)
     if rows is None:
         with _lock:
             known = _kept.get((using, key))

@@ -45,7 +45,7 @@ class Circuit:
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._failures = 0
-        self._probe_at = 0.0
+        self._probe_at = self._opened_at = 0.0
 
     @property
     def state(self) -> State:
@@ -57,6 +57,12 @@ class Circuit:
         """Whether the database may be asked."""
         return self._state is State.CLOSED
 
+    @property
+    def seconds_open(self) -> float:
+        """For how long the database has not answered; 0 while it does."""
+        with self._lock:
+            return 0.0 if self._state is State.CLOSED else self._clock() - self._opened_at
+
     def failed(self) -> bool:
         """Note that a connection failed. Returns whether this opened the circuit."""
         with self._lock:
@@ -64,6 +70,8 @@ class Circuit:
             if self._state is State.OPEN:
                 return False  # a late report of what is known; the probe keeps its time
             self._state = State.OPEN
+            if opened:
+                self._opened_at = self._clock()
             self._failures += 1
             # The exponent is bounded too: 2 to the power of a year of failures is no float.
             ceiling = min(PROBE_SECONDS_MAX, PROBE_SECONDS_FIRST * 2.0 ** min(self._failures - 1, 32))

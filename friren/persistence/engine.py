@@ -38,6 +38,7 @@ from friren.persistence.settings import (
     CLOSE_SECONDS,
     PATIENT_DEADLINE_SECONDS,
     PROBE_SECONDS_MAX,
+    READ_PROBE_SECONDS,
     RELIEF_SECONDS,
 )
 
@@ -46,7 +47,7 @@ __all__ = ["Engine"]
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# How often a flush looks again, when nothing tells it.
+# How often a flush, or a read that waits for a probe, looks again, when nothing tells it.
 FLUSH_LOOK_SECONDS: Final = 0.005
 
 
@@ -92,6 +93,17 @@ class Engine:
     def work(self, work: Callable[[str], Result]) -> Result | None:
         """Run `work(alias)` likewise, with more time: reads, and bringing books up to date."""
         return self._patient.run(work)
+
+    def read(self, question: Callable[[str], Result]) -> Result | None:
+        """
+        Run `question(alias)` as `work` does; None when the database cannot answer it now.
+
+        A database that has just stopped answering gets time for the first probes: after a stall it is back by then,
+        and in an outage that lasts no reader waits.
+        """
+        while 0.0 < self.circuit.seconds_open < READ_PROBE_SECONDS:
+            time.sleep(FLUSH_LOOK_SECONDS)
+        return self.work(question)
 
     def _connection_failed(self, why: object) -> None:
         if self.circuit.failed():

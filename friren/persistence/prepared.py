@@ -7,12 +7,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg import adapt, generators, pq
 from psycopg.errors import error_from_result
+from psycopg.types.datetime import TimestamptzLoader
 
-__all__ = ["Statement", "fetch_prepared", "run_statement"]
+__all__ = ["Statement", "fetch_light", "run_statement"]
 
+_read_json: Final = msgspec.json.Decoder().decode
 # The attribute of a connection that holds the names of what was prepared on it.
 _KNOWN: Final = "friren_statements"
 
@@ -33,11 +36,12 @@ class Statement:
     formats: tuple[int, ...]
 
 
-def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_light(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
-    Run a statement that returns rows, and return them.
+    Run a prepared query and return its rows, JSON read.
 
-    Django's own cursors bind on the client and never prepare: the server would parse and plan each one anew.
+    Django's own cursors bind on the client and never prepare: the server would parse and plan each query anew. And
+    Django has its connections read times by code of its own, one by one; psycopg's gives the same in UTC.
 
     Args:
         connection: of Django, on any alias.
@@ -45,6 +49,8 @@ def fetch_prepared(connection: Any, sql: str, parameters: Sequence[Any]) -> list
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        for name, loader in _LOADERS:
+            cursor.adapters.register_loader(name, loader)
         return cursor.execute(sql, parameters).fetchall()
 
 
@@ -128,6 +134,16 @@ def _run_by_cursor(
     ]
     with psycopg.RawCursor(connection) as cursor:
         return len(cursor.execute(statement.sql, given).fetchall())
+
+
+class _JsonLoader(adapt.Loader):
+    """Reads JSON into trees."""
+
+    def load(self, data: Any) -> Any:
+        return _read_json(data)
+
+
+_LOADERS: Final = (("jsonb", _JsonLoader), ("json", _JsonLoader), ("timestamptz", TimestamptzLoader))
 
 
 class _TextForm(bytes):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,17 +25,25 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.answers import Answer, ask
 from friren.persistence.facts import natural_key_of
-from friren.persistence.prepared import fetch_prepared
+from friren.persistence.prepared import fetch_light
 from friren.persistence.receipts import Rows
 
-__all__ = ["PAGE_ROWS_MAX", "check_limit", "first_row", "newest_first", "row_type"]
+__all__ = [
+    "PAGE_ROWS_MAX",
+    "behind",
+    "check_limit",
+    "check_position",
+    "first_row",
+    "newest_first",
+    "page_of",
+    "row_type",
+    "sql_of",
+]
 
 # A page a person or a plot can use; what is longer is paged by `after=`.
 PAGE_ROWS_MAX: Final = 100_000
 # How rows reached us, not what they say.
 UNREAD: Final = frozenset({"digest", "recorded_seq", "producer"})
-
-_read_json: Final = msgspec.json.Decoder().decode
 
 _PLAIN_TYPES: Final[tuple[tuple[type[models.Field[Any, Any]], Any], ...]] = (
     (models.DecimalField, decimal.Decimal),
@@ -112,35 +120,29 @@ def _answered_type(model: type[models.Model]) -> type[msgspec.Struct]:
 
 
 def _answer(rows: QuerySet[Any, Any]) -> Answer:
-    model: type[models.Model] = rows.model
-    make = row_type(model)
-    page = rows.values_list(*(path for _name, path, _kind in _columns(model)))
     try:
-        sql, parameters = page.query.get_compiler(rows.db).as_sql()
+        sql, parameters = sql_of(rows)
     except EmptyResultSet:
         return Answer([], timezone.now(), stale=False)  # nothing can match, whatever is stored
-    trees = _json_places(model)
+    return _answer_to(rows.model, sql, parameters, using=rows.db)
+
+
+def sql_of(rows: QuerySet[Any, Any]) -> tuple[str, Sequence[Any]]:
+    """Return the query of light rows, and its parameters. Raises EmptyResultSet when nothing can match."""
+    model: type[models.Model] = rows.model
+    page = rows.values_list(*(path for _name, path, _kind in _columns(model)))
+    sql, parameters = page.query.get_compiler(rows.db).as_sql()
+    return sql, parameters
+
+
+def _answer_to(model: type[models.Model], sql: str, parameters: Sequence[Any], *, using: str) -> Answer:
+    """Return the light rows of a query that `sql_of` made; those of the last time while the database is away."""
+    make = row_type(model)
 
     def question(alias: str) -> list[Any]:
-        found = fetch_prepared(connections[alias], sql, parameters)
-        return [make(*_decoded(values, trees)) for values in found] if trees else [make(*values) for values in found]
+        return [make(*values) for values in fetch_light(connections[alias], sql, parameters)]
 
-    return ask((sql, repr(parameters)), question, using=rows.db)
-
-
-@functools.cache
-def _json_places(model: type[models.Model]) -> tuple[int, ...]:
-    fields = [field for field in model._meta.concrete_fields if field.name not in UNREAD]
-    return tuple(place for place, field in enumerate(fields) if isinstance(field, models.JSONField))
-
-
-def _decoded(values: tuple[Any, ...], trees: tuple[int, ...]) -> list[Any]:
-    """Return a row with its JSON read: Django has its connections hand that out as text."""
-    row = list(values)
-    for place in trees:
-        if row[place] is not None:
-            row[place] = _read_json(row[place])
-    return row
+    return ask((sql, repr(parameters)), question, using=using)
 
 
 def newest_first(
@@ -164,17 +166,32 @@ def newest_first(
     if end is not None:
         rows = rows.filter(**{f"{time}__lt": checks.check_time("end", end)})
     if after is not None:
-        moment, key = _position(after)
-        # The first condition alone is implied, and lets the index be entered at the right place.
-        rows = rows.filter(Q(**{f"{time}__lte": moment}) & (Q(**{f"{time}__lt": moment}) | Q(id__lt=key)))
+        rows = behind(rows, time, *check_position(after))
     size = check_limit(limit)
-    found = _answer(rows.order_by(f"-{time}", "-id")[: size + 1])
+    return _page(_answer(rows.order_by(f"-{time}", "-id")[: size + 1]), size, time)
+
+
+def page_of(
+    model: type[models.Model], sql: str, parameters: Sequence[Any], *, size: int, time: str, using: str
+) -> Rows[Any]:
+    """Return a page by a query that `sql_of` made, of `size` rows and one more, by (time, id) descending."""
+    return _page(_answer_to(model, sql, parameters, using=using), size, time)
+
+
+def behind(rows: QuerySet[Any, Any], time: str, moment: dt.datetime, key: UUID) -> QuerySet[Any, Any]:
+    """Return those of `rows` that come behind (moment, key) on a way back in time."""
+    # The first condition alone is implied, and lets the index be entered at the right place.
+    return rows.filter(Q(**{f"{time}__lte": moment}) & (Q(**{f"{time}__lt": moment}) | Q(id__lt=key)))
+
+
+def _page(found: Answer, size: int, time: str) -> Rows[Any]:
     page = found.rows[:size]
     following = (getattr(page[-1], time), page[-1].id) if len(found.rows) > size else None
     return Rows(page, as_of=found.as_of, stale=found.stale, next=following)
 
 
-def _position(after: Any) -> tuple[dt.datetime, UUID]:
+def check_position(after: Any) -> tuple[dt.datetime, UUID]:
+    """Return (time, id) of the last row of a page, given as its `next`."""
     if not isinstance(after, tuple) or len(after) != 2:
         raise RejectedRecordError("after", after, "give the `next` of the page before")
     return checks.check_time("after", after[0]), checks.check_uuid("after", after[1])

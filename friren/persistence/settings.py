@@ -39,6 +39,8 @@ __all__ = [
     "PROBE_SECONDS_MIN",
     "READ_CACHE_QUERIES_MAX",
     "READ_CACHE_ROWS_MAX",
+    "READ_PROBE_SECONDS",
+    "READ_SHAPES_MAX",
     "RELIEF_SECONDS",
     "RETRIES_MAX",
     "RETRY_PAUSE_SECONDS",
@@ -144,6 +146,13 @@ CLOSE_SECONDS: Final = env.seconds("FRIREN_CLOSE_SECONDS", default=5, maximum=60
 # The last good answers that are kept: what a dashboard or a bot asks again and again, and a few megabytes.
 READ_CACHE_QUERIES_MAX: Final = 64
 READ_CACHE_ROWS_MAX: Final = 1_000
+
+# --- reads
+# How long after the database stopped answering a read still waits for it: the first probes come within this, and after
+# a stall (a checkpoint, a moment of swapping) one of them finds it well. Later in an outage no read waits.
+READ_PROBE_SECONDS: Final = 0.5
+# Queries whose SQL is remembered: a few columns asked by, in their combinations, at a few page sizes.
+READ_SHAPES_MAX: Final = 256
 
 # --- asyncio
 # Threads of our own for the async twins; a call that waits for its commit needs a thread, the processor does not.

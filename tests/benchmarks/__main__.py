@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ def sections(sizes: Sizes) -> dict[str, Callable[[], Section]]:
 
 
 def main() -> None:
-    """Measure, print, and write benchmarks.json and benchmarks.png."""
+    """Measure, print, and write benchmarks.json, benchmarks.md and benchmarks.png."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
     parser.add_argument("--smoke", action="store_true", help="a few records of everything: that it runs, no figures")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="pages needs history before it")
@@ -75,10 +76,10 @@ def main() -> None:
     sizes = SMOKE if options.smoke else Sizes()
     if options.rounds:
         sizes = Sizes(**{**vars(sizes), "rounds": options.rounds})
-    about = {"server": prepare()}
-    from tests.benchmarks import bulk, report
+    about: dict[str, Any] = {"server": prepare()}
+    from tests.benchmarks import bulk, report, server
 
-    about |= {"machine": report.machine(), "sizes": vars(sizes)}
+    about |= {"machine": report.machine(), "sizes": vars(sizes), "flush_us": server.flush_microseconds()}
     options.out.mkdir(parents=True, exist_ok=True)
     known, done = sections(sizes), []
     for name in NAMES:
@@ -88,10 +89,15 @@ def main() -> None:
             # Again after every table: a run that is broken off has told what it found.
             report.write_json(options.out / "benchmarks.json", done, about)
             report.draw(options.out / "benchmarks.png", done)
+            (options.out / "benchmarks.md").write_text(report.markdown(done, about), encoding="utf-8")
     if "memory" in options.only:
         about["memory"] = bulk.memory(sizes)
         report.show_memory(about["memory"])
         report.write_json(options.out / "benchmarks.json", done, about)
+    about["load_after"] = os.getloadavg()[0]
+    page = report.markdown(done, about)
+    (options.out / "benchmarks.md").write_text(page, encoding="utf-8")
+    sys.stdout.write(page)
 
 
 if __name__ == "__main__":

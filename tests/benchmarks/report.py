@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tests.benchmarks.rounds import Line, Section
 
-__all__ = ["draw", "machine", "show", "show_memory", "write_json"]
+__all__ = ["draw", "machine", "markdown", "show", "show_memory", "write_json"]
 
 PACKAGES = ("django", "psycopg", "sqlalchemy", "peewee", "asyncpg", "msgspec")
 DRAWN = ("single", "journal", "bulk", "history")
@@ -26,30 +26,72 @@ DRAWN = ("single", "journal", "bulk", "history")
 def show(section: Section) -> None:
     """Print a table."""
     table = Table(title=f"{section.title} (reference: {section.reference})", title_justify="left")
-    for heading in ("", "p50 µs", "p99 µs", "ratio", "min – max", "p99 ratio", "CPU µs", "budget", ""):
+    measured = ("p50 µs", "p99 µs", "ratio", "min – max", "p99 ratio", "CPU µs", "server's", "CPU ratio")
+    for heading in ("", *measured, "budget", ""):
         table.add_column(heading, justify="left" if not heading else "right")
     for line in section.lines:
         verdict = {True: "met", False: "missed", None: ""}[line.met]
         table.add_row(
             line.name, f"{line.p50 * 1e6:,.1f}", f"{line.p99 * 1e6:,.1f}", f"{line.ratio:.2f}",
             f"{line.ratio_min:.2f} – {line.ratio_max:.2f}", f"{line.p99_ratio:.2f}",
-            f"{line.cpu * 1e6:,.1f}", _bound(line), verdict,
+            f"{line.cpu * 1e6:,.1f}", f"{line.server_cpu * 1e6:,.1f}", f"{line.cpu_ratio:.2f}", _bound(line), verdict,
         )  # fmt: skip
     Console(width=140).print(table)
 
 
 def show_memory(found: dict[str, Any]) -> None:
     """Print the peaks of memory."""
-    table = Table(title=f"Peak memory over base, {found['rows']:,} trades", title_justify="left")
-    for heading in ("", "MB", "budget"):
+    table = Table(title="Peak memory over that of a process that loads 100 trades", title_justify="left")
+    for heading in ("", "trades", "MB", "budget"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, peak in found["methods"].items():
-        table.add_row(name, f"{peak:,.0f}", f"≤ {found['budget_mb']}" if name.startswith("Friren") else "")
+        budget = f"≤ {found['budget_mb']}" if name.startswith("Friren") else ""
+        table.add_row(name, f"{peak['rows']:,}", f"{peak['mb']:,.0f}", budget)
     Console(width=140).print(table)
 
 
 def _bound(line: Line) -> str:
-    return "" if line.budget is None else f"≤ {line.budget.bound:.3g}"
+    if line.budget is None:
+        return ""
+    return f"≤ {line.budget.bound:.3g}" + (f" (p99 {line.budget.p99:.3g})" if line.budget.p99 else "")
+
+
+def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
+    """Return everything that was measured as tables of a page."""
+    machine, server = about["machine"], about["server"]
+    sizes = ", ".join(f"{name} {value:,}" for name, value in about["sizes"].items())
+    told = ", ".join(f"{name} {value}" for name, value in server.items())
+    before, after = machine["load"], about.get("load_after", machine["load"])
+    lines = [
+        f"{machine['processors']} processors, {machine['system']}, Python {machine['python']}, PostgreSQL {told}.",
+        f"A commit waits {about['flush_us']:.0f} µs for the disk at least.",
+        f"The machine's load average was {before:.1f} before the run and {after:.1f} after it.",
+        f"Sizes: {sizes}.",
+    ]
+    for section in sections:
+        lines += ["", f"### {section.title} (`{section.name}`)", "", *_rows_of(section)]
+    if "memory" in about:
+        found = about["memory"]
+        lines += ["", "### Peak memory over that of a process that loads 100 trades (`memory`)", ""]
+        lines += ["| | trades | MB | budget |", "|---|---|---|---|"]
+        for name, peak in found["methods"].items():
+            budget = ""
+            if name.startswith("Friren"):
+                budget = f"≤ {found['budget_mb']}: {'met' if peak['mb'] <= found['budget_mb'] else 'missed'}"
+            lines.append(f"| {name} | {peak['rows']:,} | {peak['mb']:,.0f} | {budget} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rows_of(section: Section) -> list[str]:
+    rows = ["| | p50 µs | ratio (min – max) | p99 ratio | CPU µs | server's | CPU ratio | budget |", "|---" * 8 + "|"]
+    for line in section.lines:
+        verdict = {True: ": met", False: ": missed", None: ""}[line.met]
+        rows.append(
+            f"| {line.name} | {line.p50 * 1e6:,.1f} | {line.ratio:.2f} ({line.ratio_min:.2f} – {line.ratio_max:.2f}) "
+            f"| {line.p99_ratio:.2f} | {line.cpu * 1e6:,.1f} | {line.server_cpu * 1e6:,.1f} | {line.cpu_ratio:.2f} "
+            f"| {_bound(line)}{verdict} |"
+        )
+    return rows
 
 
 def machine() -> dict[str, Any]:
@@ -59,6 +101,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.benchmarks.server import computed_since, server_seconds
+
 __all__ = ["Budget", "Line", "Section", "Sizes", "compare", "each", "whole"]
 
 # Called with the records of one round; returns seconds per record, one figure per call or one for all.
@@ -21,16 +23,17 @@ class Sizes:
 
     rounds: int = 5
     calls: int = 1000
+    slow_calls: int = 300
     loop_steps: int = 20_000
-    bulk_rows: int = 50_000
-    slow_bulk_rows: int = 10_000
-    memory_rows: int = 300_000
+    bulk_rows: int = 40_000
+    slow_bulk_rows: int = 4_000
+    memory_rows: int = 200_000
     read_rows: int = 1_000_000
     read_calls: int = 200
     file_trades: int = 100_000
 
 
-SMOKE = Sizes(2, 20, 200, 300, 300, 600, 2000, 5, 300)
+SMOKE = Sizes(2, 20, 10, 200, 300, 300, 600, 2000, 5, 300)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Line:
     """
     One method: seconds per record (medians over rounds), and its ratio to the reference in the same round.
 
-    `cpu` is what this process computed for it, which a busy disk or a busy machine changes little.
+    `cpu` is what this process computed for it and `server_cpu` what the server did, `cpu_ratio` the ratio of their
+    sum: that is changed little by a busy disk or by other programs.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Line:
     ratio_max: float
     p99_ratio: float
     cpu: float
+    server_cpu: float
     cpu_ratio: float
     budget: Budget | None = None
 
@@ -115,29 +120,26 @@ def compare(
     p50s: dict[str, list[float]] = {name: [] for name in methods}
     p99s: dict[str, list[float]] = {name: [] for name in methods}
     cpus: dict[str, list[float]] = {name: [] for name in methods}
+    servers: dict[str, list[float]] = {name: [] for name in methods}
     for _ in range(rounds):
         for name in random.sample(list(methods), len(methods)):
             before()
             told = records(name)
-            computed = time.process_time()
+            computed, served = time.process_time(), server_seconds()
             taken = sorted(methods[name](told))
             cpus[name].append((time.process_time() - computed) / len(told))
+            servers[name].append(computed_since(served) / len(told))
             p50s[name].append(_at(taken, 0.5))
             p99s[name].append(_at(taken, 0.99))
     for name in methods:
-        section.lines.append(_line(name, section.reference, p50s, p99s, cpus, (budgets or {}).get(name)))
+        section.lines.append(_line(name, section.reference, (p50s, p99s, cpus, servers), (budgets or {}).get(name)))
     return section
 
 
-def _line(  # noqa: PLR0917 - the figures of one method, each from its own table
-    name: str,
-    reference: str,
-    p50s: dict[str, list[float]],
-    p99s: dict[str, list[float]],
-    cpus: dict[str, list[float]],
-    budget: Budget | None,
-) -> Line:
+def _line(name: str, reference: str, figures: Sequence[dict[str, list[float]]], budget: Budget | None) -> Line:
+    p50s, p99s, cpus, servers = figures
     ratios = _ratios(p50s[name], p50s[reference])
+    both = {one: [sum(pair) for pair in zip(cpus[one], servers[one], strict=True)] for one in (name, reference)}
     return Line(
         name,
         p50=statistics.median(p50s[name]),
@@ -147,7 +149,8 @@ def _line(  # noqa: PLR0917 - the figures of one method, each from its own table
         ratio_max=max(ratios),
         p99_ratio=statistics.median(_ratios(p99s[name], p99s[reference])),
         cpu=statistics.median(cpus[name]),
-        cpu_ratio=statistics.median(_ratios(cpus[name], cpus[reference])),
+        server_cpu=statistics.median(servers[name]),
+        cpu_ratio=statistics.median(_ratios(both[name], both[reference])),
         budget=budget,
     )
 

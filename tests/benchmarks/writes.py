@@ -50,7 +50,12 @@ def single(sizes: Sizes) -> Section:
         },
         rounds=sizes.rounds,
         records=lambda name: ready_rows(
-            book, name, told_trades(sizes.calls + WARM_UP, single_symbol="record_trade" in name)
+            book,
+            name,
+            told_trades(
+                (sizes.slow_calls if name.startswith("Django full") else sizes.calls) + WARM_UP,
+                single_symbol="record_trade" in name,
+            ),
         ),
         before=empty,
         budgets={

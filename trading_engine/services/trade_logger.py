@@ -9,18 +9,19 @@ from functools import partial
 from typing import Any, Final, Unpack
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from friren.core.ids import natural_id, new_id
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
-from friren.persistence.reads import newest_first
+from friren.persistence.pages import Condition, newest_page
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
 from trading_engine.services.orders import EVENT_PARAMETERS, OrderMethods
-from trading_engine.symbols import rows_of_symbol
+from trading_engine.symbols import rows_of_key, symbol_key
 from trading_engine.trade_facts import (
     EXTERNAL_ID_LENGTH_MAX,
     TRADE_KEYWORDS,
@@ -223,14 +224,17 @@ class TradeLogger(OrderMethods):
         Raises:
             RejectedRecordError: an argument breaks a rule.
         """
-        trades = Trade.objects.using(self.using).filter(account=self.account.id)
+        fields = spec_of(Trade).fields
+        asked: list[tuple[Condition, tuple[Any, ...]]] = [(_of_account, (self.account.id,))]
         if symbol is not None:
-            trades = rows_of_symbol(trades, symbol)
+            asked.append((rows_of_key, tuple(symbol_key("symbol", symbol))))
         if strategy is not None:
-            trades = trades.filter(strategy_used=spec_of(Trade).fields["strategy_used"].check("strategy", strategy))
+            asked.append((_of_strategy, (fields["strategy_used"].check("strategy", strategy),)))
         if status is not None:
-            trades = trades.filter(status=spec_of(Trade).fields["status"].check("status", status))
-        return newest_first(trades, time="executed_at", start=start, end=end, limit=limit, after=after)
+            asked.append((_of_status, (fields["status"].check("status", status),)))
+        return newest_page(
+            Trade, *asked, using=self.using, time="executed_at", start=start, end=end, limit=limit, after=after
+        )
 
     def _leg(self, name: str, external_id: str | None, own: dict[str, Any], common: dict[str, Any]) -> Fact:
         """Return one fill of a round trip; a refusal names the parameter as the caller knows it."""
@@ -253,3 +257,15 @@ class TradeLogger(OrderMethods):
             )
         except RejectedRecordError as exc:
             raise exc.named(EVENT_PARAMETERS) from exc
+
+
+def _of_account(rows: QuerySet[Trade], account: UUID) -> QuerySet[Trade]:
+    return rows.filter(account=account)
+
+
+def _of_strategy(rows: QuerySet[Trade], strategy: str) -> QuerySet[Trade]:
+    return rows.filter(strategy_used=strategy)
+
+
+def _of_status(rows: QuerySet[Trade], status: str) -> QuerySet[Trade]:
+    return rows.filter(status=status)

@@ -205,6 +205,13 @@ class TestReadsInAnOutage:
         unknown = trades.get_trade_history("MSFT")
         assert (list(unknown), unknown.as_of, unknown.stale) == ([], None, True)
 
+    def test_a_read_waits_for_the_first_probe_after_a_stall(self, book) -> None:
+        trades = TradeLogger(account=book)
+        trades.log_trade(**FILL)
+        engine_for()._connection_failed("it stalled")
+        fresh = trades.get_trade_history("AAPL")
+        assert (len(fresh), fresh.stale) == (1, False)
+
     def test_positions_are_remembered(self, book, away) -> None:
         tracker = PortfolioTracker(book)
         assert tracker.record_trade(**FILL).outcome is WriteOutcome.STORED

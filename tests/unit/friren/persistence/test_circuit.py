@@ -115,3 +115,15 @@ def test_no_schedule_leaves_it_open_or_probes_without_bound(schedule, random) ->
     world.wait(PROBE_SECONDS_MAX + 1e-6)
     assert world.circuit.closed
     assert world.call()
+
+
+def test_it_knows_for_how_long_it_has_been_open() -> None:
+    world = World()
+    assert world.circuit.seconds_open == 0
+    world.up = False
+    world.call()
+    world.wait(3)
+    assert world.circuit.seconds_open == 3
+    world.up = True
+    world.wait(PROBE_SECONDS_MAX)
+    assert world.circuit.seconds_open == 0
