@@ -46,6 +46,7 @@ __all__ = [
     "RETRY_PAUSE_SECONDS",
     "SETTLE_SECONDS",
     "STATEMENT_SHARE",
+    "STEP_DEADLINE_SECONDS",
 ]
 
 # --- journal
@@ -106,6 +107,8 @@ CONNECTIONS_MAX: Final = env.integer("FRIREN_WRITE_CONNECTIONS", default=8, mini
 # What reads, and records that bring the books up to date with them, may take: milliseconds as a rule, but a long
 # history, or a thousand fills that nobody booked, take their time. No order waits for them.
 PATIENT_DEADLINE_SECONDS: Final = 5.0
+# What an administrative step may take, such as closing a period or folding a book anew: minutes for millions of fills.
+STEP_DEADLINE_SECONDS: Final = 600.0
 # What a step that builds on journaled records waits for them to be stored.
 SETTLE_SECONDS: Final = 2.0
 # What a job that needs all its records stored waits for them, as long as the database takes some: a run of a million
