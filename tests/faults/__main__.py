@@ -52,7 +52,7 @@ def _power_cuts(small: bool, seed: int) -> kills.Result:
     try:
         power_cuts.histories(count, seed=seed)
     except AssertionError as exc:
-        wrong.append(str(exc))
+        wrong += [str(exc), *getattr(exc, "__notes__", ())]
     return kills.Result(None, {}, {"histories": count, "seed": seed}, wrong)
 
 
@@ -75,13 +75,13 @@ def _long_outage(small: bool, _seed: int) -> kills.Result:
 
 
 def _commits(small: bool, seed: int) -> kills.Result:
-    with own_server(**DURABLE) as ground, contextlib.closing(FaultProxy(ground.server.location.socket)) as proxy:
+    with own_server(**DURABLE) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
         return commits.lost_commits(ground, proxy, each=10 if small else 200, seed=seed)
 
 
 def _matrix(small: bool, _seed: int) -> kills.Result:
     settings = {"max_connections": str(matrix.CONNECTIONS_MAX), **DURABLE}
-    with own_server(**settings) as ground, contextlib.closing(FaultProxy(ground.server.location.socket)) as proxy:
+    with own_server(**settings) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
         return matrix.through_all(ground, proxy, lasts=0.3 if small else 2.0)
 
 

@@ -45,7 +45,7 @@ class Child:
     def began(self, size: int = 1) -> None:
         """Wait until it has written so many bytes of its history, or has ended."""
         until = time.monotonic() + WAIT_SECONDS
-        while not (self.log.exists() and self.log.stat().st_size >= size) and self.wait(0) is None:
+        while self.log.stat().st_size < size and self.wait(0) is None:
             if time.monotonic() > until:
                 raise AssertionError(f"it does not begin: {self._crew.said()}")
             time.sleep(0.002)
@@ -110,6 +110,7 @@ class Crew:
     def start(self, task: str, *, log: str = "", **orders: Any) -> Child:
         """Fork a child that does `task`, a function of tests.faults.child; see Orders."""
         path = self.folder / (log or f"{task}-{time.monotonic_ns()}")
+        path.touch()
         told = Orders(task, str(path), **orders)
         return Child(self, self.ask({"start": dataclasses.asdict(told)})["pid"], path)
 
@@ -126,3 +127,5 @@ class Crew:
         finally:
             if child.wait(0) is None:
                 child.kill()
+        if child.status not in {0, -signal.SIGKILL}:
+            raise AssertionError(f"ended with {child.status}: {self.said()}")

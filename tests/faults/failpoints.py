@@ -39,7 +39,8 @@ class Failpoint:
 
 _FILES = "friren.persistence.journal.files:Files"
 _DRAIN = "friren.persistence.drain"
-_INSERT = "friren.persistence.handlers:fetch_prepared"
+_INSERT = "friren.persistence.handlers:insert_row"
+_BOOKED = "portfolio_manager.booking.quick:exchange"
 _COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 FAILPOINTS: Final = {
     "journal: before a record is written": Failpoint(f"{_FILES}.write", "before", dense=True),
@@ -63,6 +64,8 @@ FAILPOINTS: Final = {
     ),
     "direct: before a row is inserted": Failpoint(_INSERT, "before", "direct", dense=True),
     "direct: a row is inserted, its caller not told": Failpoint(_INSERT, "after", "direct", dense=True),
+    "direct: before a fill and its books are sent together": Failpoint(_BOOKED, "before", "direct"),
+    "direct: a fill and its books are sent, the caller not told": Failpoint(_BOOKED, "after", "direct"),
     "direct: before the COMMIT of several rows": Failpoint(_COMMIT, "before", "direct", dense=True),
     "direct: after the COMMIT of several rows": Failpoint(_COMMIT, "after", "direct", dense=True),
 }

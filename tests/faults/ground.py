@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from tests import postgres, servers
 
@@ -29,6 +30,12 @@ class Ground:
     url: str
     home: Path
     server: servers.ThrowAwayServer | None = None
+
+    @property
+    def socket(self) -> Path:
+        """The server's socket, for a proxy to lead to."""
+        where = conninfo_to_dict(self.url)
+        return Path(where["host"]) / f".s.PGSQL.{where.get('port') or 5432}"
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True)

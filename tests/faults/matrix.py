@@ -200,7 +200,9 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 
 
-def through_all(ground: Ground, proxy: FaultProxy, *, lasts: float, names: tuple[str, ...] = tuple(FAULTS)) -> Result:
+def through_all(
+    ground: Ground, proxy: FaultProxy, *, lasts: float, names: tuple[str, ...] = tuple(FAULTS), variant: str = ""
+) -> Result:
     """
     Let a process log through all faults, from more threads than it has connections, and note how soon it is back.
 
@@ -210,7 +212,7 @@ def through_all(ground: Ground, proxy: FaultProxy, *, lasts: float, names: tuple
     options = {"mode": "direct", "threads": 4, "count": 1_000_000, "pace": 0.01}
     lifted: dict[str, tuple[float, float]] = {}
     with Crew(ground, FRIREN_WRITE_CONNECTIONS="2", **proxied(ground, proxy)) as crew:
-        with crew.at_work("log", number=1, options=options) as child:
+        with crew.at_work("log", number=1, options=options, variant=variant) as child:
             child.began()
             for name in names:
                 time.sleep(0.5)

@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ def stopped(
 
 def _made(child: Child, calls: int) -> None:
     """Wait until a child has made so many calls."""
-    while child.log.read_bytes().count(b"\nK ") < calls if child.log.exists() else True:
+    while child.log.read_bytes().count(b"\nK ") < calls:
         if child.wait(0.02) is not None:
             return
 
@@ -105,19 +107,45 @@ def long_outage(ground: Ground, *, seconds: float, per_second: int) -> Result:
     }  # fmt: skip
     with Crew(ground) as crew, crew.at_work("log", number=1, options=options) as child:
         _made(child, per_second)
-        ground.server.stop()
-        time.sleep(seconds)
-        ground.server.start()
-        back = time.monotonic()
-        while _backlog(ground):
-            time.sleep(0.05)
+        with _disk_watched(ground.home) as syncs:
+            ground.server.stop()
+            time.sleep(seconds)
+            ground.server.start()
+            back = time.monotonic()
+            while _backlog(ground):
+                time.sleep(0.05)
         drained = time.monotonic() - back
         child.wait()
         times = json.loads(Path(f"{child.log}.times").read_text())
         history = taken(child)
         result = judge(crew, history)
     result.figures |= {"outcomes": outcomes(history), "drained_seconds": round(drained, 1), **quantiles(times)}
+    result.figures["disk"] = quantiles(syncs)
     return result
+
+
+@contextlib.contextmanager
+def _disk_watched(folder: Path) -> Iterator[list[tuple[float, str, float]]]:
+    """Note what the disk takes to sync a record meanwhile, when nobody but the disk is asked."""
+    found: list[tuple[float, str, float]] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        handle = os.open(folder / "watched", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        while not done.wait(0.01):
+            began = time.monotonic()
+            os.write(handle, b"x" * 700)
+            os.fdatasync(handle)
+            found.append((time.monotonic() - began, "sync", began))
+        os.close(handle)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _backlog(ground: Ground) -> int:

@@ -25,7 +25,7 @@ def lone():
 
 @pytest.fixture
 def proxy(lone):
-    with contextlib.closing(FaultProxy(lone.server.location.socket)) as made:
+    with contextlib.closing(FaultProxy(lone.socket)) as made:
         yield made
 
 

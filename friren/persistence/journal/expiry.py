@@ -34,7 +34,7 @@ def expire(
     drained = [directory / name.file_name for name, end in zip(segments, ends, strict=False) if end <= seq]
     if segments and last_seq is not None and last_seq <= seq:
         drained.append(directory / segments[-1].file_name)
-    kept_bytes, removed = 0, 0
+    kept_bytes, given_up = 0, []
     now = time.time()
     for path in reversed(drained):  # the newest are kept longest
         with contextlib.suppress(OSError):
@@ -42,12 +42,22 @@ def expire(
             kept_bytes += found.st_size
             old = now - found.st_mtime > settings.JOURNAL_KEEP_SECONDS
             if at_once or old or kept_bytes > settings.JOURNAL_KEEP_BYTES:
-                files.unlink(path)
-                removed += 1
+                given_up.append(path)
+    removed = _remove(given_up[::-1], files)
     if removed:
         with contextlib.suppress(OSError):
             files.sync_directory(directory)
     return removed
+
+
+def _remove(paths: list[Path], files: Files) -> int:
+    """Remove files, the oldest first: whoever is killed here must not leave an end that is not the last."""
+    for number, path in enumerate(paths):
+        try:
+            files.unlink(path)
+        except OSError:
+            return number
+    return len(paths)
 
 
 def remove_if_empty(directory: Path, *, lock: str) -> None:

@@ -181,6 +181,18 @@ def test_drained_segments_stay_as_a_second_copy_until_their_time_comes(journal, 
     assert journal.append(b"more", sync=True) == 301
 
 
+def test_drained_segments_go_the_oldest_first(journal, files, monkeypatch) -> None:
+    """Who is killed half way leaves the end, which says how many records there were."""
+    append_all(journal, payloads(300))
+    journal.close()
+    monkeypatch.setattr(settings, "JOURNAL_KEEP_SECONDS", -1.0)
+    before, removed = sorted(path.name for path in journal.directory.glob("*.seg")), []
+    monkeypatch.setattr(files, "unlink", lambda path: (removed.append(path.name), path.unlink()))
+    JournalReader(journal.directory, ADDRESS, files=files).drained(300)
+    assert removed == before
+    assert len(removed) > 2
+
+
 def test_drained_segments_go_when_they_are_too_many(journal, monkeypatch) -> None:
     append_all(journal, payloads(300))
     before = len(list(journal.directory.glob("*.seg")))
