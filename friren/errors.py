@@ -2,12 +2,13 @@
 Every error Friren raises on purpose, named by what the caller should do.
 
     FrirenError
-    ├── RejectedRecordError      the data is wrong: correct it, never retry
+    ├── RejectedRecordError       the data is wrong: correct it, never retry
     │   ├── KeyReusedError
     │   ├── InvalidTransitionError
     │   └── PeriodClosedError
-    ├── ConfigurationError       refuse to start
-    └── StopTradingError         stop taking risk
+    ├── ConfigurationError        refuse to start
+    ├── DatabaseUnavailableError  an administrative step could not be done: do it again later
+    └── StopTradingError          stop taking risk
 
 The docstring of an error is its default message.
 """
@@ -19,6 +20,7 @@ from typing import Any, Final, Self
 
 __all__ = [
     "ConfigurationError",
+    "DatabaseUnavailableError",
     "FrirenError",
     "InvalidTransitionError",
     "KeyReusedError",
@@ -90,6 +92,10 @@ class PeriodClosedError(RejectedRecordError):
 
 class ConfigurationError(FrirenError):
     """Friren is not configured so that it can start; the message says which setting and where."""
+
+
+class DatabaseUnavailableError(FrirenError):
+    """The database cannot do this now. See `manage.py health`, then do it again: what was done is not done twice."""
 
 
 class StopTradingError(FrirenError):

@@ -15,8 +15,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS
 
 import friren
-from friren.accounts import AccountHandle, open_account
-from friren.core.choices import Environment
+from friren.accounts import AccountHandle
 from friren.core.ids import new_id
 from friren.core.numbers import plain
 from friren.errors import FrirenError, RejectedRecordError
@@ -25,6 +24,7 @@ from portfolio_manager.accounting import Instrument, InstrumentType
 from portfolio_manager.analytics import performance
 from portfolio_manager.orchestrator import CycleSettings, TradingCycle
 from portfolio_manager.risk_gate import RiskGate
+from portfolio_manager.run_book import open_run_book
 from portfolio_manager.run_report import RunReport
 from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
@@ -105,11 +105,8 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
     strategies = _strategies(plan)
     instruments = _instruments(plan.symbols)
     run_id = new_id()
-    account = open_account(
-        plan.account or _account_name(plan, run_id),
-        environment=Environment.BACKTEST,
-        starting_cash=plan.starting_cash,
-        base_currency=_currency(instruments),
+    account = open_run_book(
+        plan.account or _account_name(plan, run_id), starting_cash=plan.starting_cash, currency=_currency(instruments)
     )
     with BacktestRecorder() as runs:
         _start(runs, plan, run_id, account, strategies)

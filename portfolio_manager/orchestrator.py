@@ -20,6 +20,7 @@ from friren.accounts import BOOKS_BEGIN, AccountHandle
 from friren.core.ids import natural_id, new_id
 from friren.core.numbers import CONTEXT, ZERO, plain
 from portfolio_manager.accounting import Cash, Fill, Instrument, exact_sum, fill_entries, notional
+from portfolio_manager.booking.marking import mark_books
 from portfolio_manager.daily_risk import DailyRisk, RiskSnapshot
 from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
 from portfolio_manager.open_orders import OpenOrder, OpenOrders
@@ -86,7 +87,7 @@ class TradingCycle:
         self._account = account
         mode, durability = ("journal", "os") if simulated else ("direct", None)
         self._signals = SignalLogger(account=account, mode=mode, durability=durability)
-        self._regimes = RegimeLogger(account=account, mode=mode)
+        self._regimes = RegimeLogger(account=account, mode=mode, durability=durability)
         self._orders = TradeLogger(account=account, mode=mode, durability=durability)
         self._tracker = PortfolioTracker(account=account, mode=mode, durability=durability)
         self._risks = RiskLogger(account=account, mode=mode, durability=durability)
@@ -220,10 +221,10 @@ class TradingCycle:
             self._drop(order, "expired", NO_NEXT_BAR, "the bars ended before the next open", self.equity[-1][0])
         self._save_risk()
 
-    def mark_stored(self) -> None:
+    def mark_stored(self, *, using: str) -> None:
         """Book what was stored, and mark the stored positions at the last closes."""
         if self.equity:
-            self._tracker.mark_to_market(self.closes, self.equity[-1][0])
+            mark_books(self._account.id, self.closes, self.equity[-1][0], using=using)
 
     # Shared
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connections
 
 from friren.accounts import AccountHandle
 from friren.core.numbers import plain
-from friren.errors import FrirenError
+from friren.errors import DatabaseUnavailableError, FrirenError
 from friren.persistence.recorder import Recorder
 from friren.persistence.retry import Phase, Verdict, judge
 from portfolio_manager.orchestrator import TradingCycle
@@ -34,7 +34,7 @@ def check_stored_books(account: AccountHandle, cycle: TradingCycle, recorder: Re
     Raises:
         FrirenError: the stored books are not worth what the cycle traded on, to the last digit.
     """
-    stored = _stored_equity(account, cycle, recorder.using) if recorder.drained() else None
+    stored = _stored_equity(account, cycle, recorder) if recorder.drained() else None
     if stored is None:
         return False
     traded = cycle.book.equity()
@@ -46,16 +46,19 @@ def check_stored_books(account: AccountHandle, cycle: TradingCycle, recorder: Re
     return True
 
 
-def _stored_equity(account: AccountHandle, cycle: TradingCycle, using: str) -> Decimal | None:
+def _stored_equity(account: AccountHandle, cycle: TradingCycle, recorder: Recorder) -> Decimal | None:
     """Book and mark what is stored, and return what it is worth; None while the database is away."""
     for _attempt in range(ATTEMPTS):
         try:
-            cycle.mark_stored()
+            with recorder.step("booking a run") as alias:
+                cycle.mark_stored(using=alias)
             return stored_equity(account, cycle.closes)
+        except DatabaseUnavailableError as exc:
+            log.warning("the books of %s cannot be compared: %s", account.name, exc)
         except DatabaseError as exc:
             if judge(exc, Phase.STATEMENT).verdict is Verdict.REFUSE:
                 raise
             # Django does not take a new connection by itself; the old one may have broken long ago.
-            connections[using].close()
+            connections[recorder.using].close()
             log.warning("the books of %s cannot be compared: %s", account.name, exc)
     return None

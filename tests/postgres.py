@@ -119,8 +119,12 @@ def _configure_environment() -> None:
         "DJANGO_SETTINGS_MODULE": "friren.settings",
         "FRIREN_ENV_FILE": os.devnull,
         "FRIREN_HOME": str(scratch() / f"home-{WORKER}"),
-        # On a machine that is busy with tests a commit may take longer than a trader would wait.
-        "FRIREN_WRITE_DEADLINE": "5",
+        # On a machine that is busy with tests a commit may take longer than a trader would wait, and a test longer
+        # from one statement to the next.
+        "FRIREN_WRITE_DEADLINE": "30",
+        "DB_CONNECT_TIMEOUT": "60",
+        "DB_STATEMENT_TIMEOUT": "120",
+        "DB_IDLE_IN_TRANSACTION_TIMEOUT": "300",
         "SECRET_KEY": "only for tests",
     }
 

@@ -25,6 +25,8 @@ class WriteOutcome(enum.StrEnum):
     DUPLICATE = "DUPLICATE"  # it was already there, with the same content
     JOURNALED = "JOURNALED"  # on this machine's disk, and will be stored, a duplicate or a dead letter
     BUFFERED = "BUFFERED"  # in memory only: database and disk both refused
+    # Nothing was to be recorded, and the database could not be asked: it follows when the books are next touched.
+    DEFERRED = "DEFERRED"
     LOST = "LOST"  # telemetry only: database, disk and memory all refused; a LossRecord counts it
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from django.db import connections
@@ -25,6 +26,7 @@ from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
 from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, DRAINED_SECONDS, SETTLE_SECONDS
+from friren.persistence.steps import step
 
 __all__ = ["Recorder"]
 
@@ -160,6 +162,25 @@ class Recorder:
             if time.monotonic() >= until or engine.work(_answers) is None:
                 return False
         return True
+
+    def derive(self, work: Callable[[str], Result]) -> Result | None:
+        """
+        Run `work(alias)`, which records nothing but works out what follows from stored facts.
+
+        Returns:
+            What it returns, or None when the database cannot do it now.
+
+        Raises:
+            RejectedRecordError: what is asked for makes no sense.
+            RuntimeError: called inside an open transaction, or after close().
+        """
+        self._refuse()
+        return engine_for(self.using).work(work)
+
+    def step(self, what: str) -> AbstractContextManager[str]:
+        """Return the connection for an administrative step, see `steps.step`. RuntimeError as for `derive`."""
+        self._refuse()
+        return step(what, using=self.using)
 
     def refuse_closed(self) -> None:
         """Raise RuntimeError after close()."""

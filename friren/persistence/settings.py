@@ -47,6 +47,7 @@ __all__ = [
     "RETRY_PAUSE_SECONDS",
     "SETTLE_SECONDS",
     "STATEMENT_SHARE",
+    "STEP_DEADLINE_SECONDS",
 ]
 
 # --- journal
@@ -107,8 +108,10 @@ RETRY_PAUSE_SECONDS: Final = 0.005
 CONNECTIONS_MAX: Final = env.integer("FRIREN_WRITE_CONNECTIONS", default=8, minimum=1, maximum=1000)
 
 # What reads, and records that bring the books up to date with them, may take: milliseconds as a rule, but a long
-# history, or a thousand fills that nobody booked, take their time. No order waits for them.
-PATIENT_DEADLINE_SECONDS: Final = 5.0
+# history, or a thousand fills that nobody booked, take their time. No order waits for them. Never less than a call.
+PATIENT_DEADLINE_SECONDS: Final = max(5.0, CALL_DEADLINE_SECONDS)
+# What an administrative step may take, such as closing a period or folding a book anew: minutes for millions of fills.
+STEP_DEADLINE_SECONDS: Final = 600.0
 # What a step that builds on journaled records waits for them to be stored.
 SETTLE_SECONDS: Final = 2.0
 # What a job that needs all its records stored waits for them, as long as the database takes some: a run of a million
@@ -119,8 +122,8 @@ DRAINED_SECONDS: Final = 600.0
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.
 BULK_BATCH_ROWS: Final = 2_000
 # What a batch may take before it goes to the journal: tens of milliseconds when all is well, and nobody who
-# hands over thousands of records waits for a single one.
-BULK_DEADLINE_SECONDS: Final = 10.0
+# hands over thousands of records waits for a single one. Never less than a call.
+BULK_DEADLINE_SECONDS: Final = max(10.0, CALL_DEADLINE_SECONDS)
 # Below the deadline, so that a server that lives gives up by itself.
 BULK_STATEMENT_SECONDS: Final = BULK_DEADLINE_SECONDS * STATEMENT_SHARE
 

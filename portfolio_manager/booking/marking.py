@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from friren.core.numbers import CONTEXT
 from portfolio_manager.accounting import Side, mark
+from portfolio_manager.booking.books import book, booking
 from portfolio_manager.booking.database import Row, execute, pipelined, query
 from portfolio_manager.booking.state import Locked
 
-__all__ = ["Marked", "mark_positions"]
+__all__ = ["Marked", "mark_books", "mark_positions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,18 @@ class Marked:
     What marking did.
 
     Attributes:
-        positions: how many got a new mark.
+        positions: how many got a new mark; None when the database could not be asked: then nothing was marked, and
+            the next marks take the place of these.
         unpriced: tickers and markets that are held but were not priced, in order.
     """
 
-    positions: int
+    positions: int | None
     unpriced: tuple[str, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether the marks were stored."""
+        return self.positions is not None
 
 
 _HELD: Final = """
@@ -40,6 +48,13 @@ _MARK: Final = """
     UPDATE {Position} SET current_price = %s, current_value = %s, unrealized_pnl = %s, margin = %s,
         liquidation_price = %s, marked_at = %s, updated_at = statement_timestamp() WHERE id = %s
 """
+
+
+def mark_books(account: UUID, prices: Mapping[Any, Decimal], at: dt.datetime, *, using: str) -> Marked:
+    """Bring the books of an account up to date and mark what is held; arguments as for `mark_positions`."""
+    with booking(using) as seen_seq:
+        books, _ = book(account, seen_seq=seen_seq, using=using)
+        return mark_positions(books, prices, at)
 
 
 def mark_positions(books: Locked, prices: Mapping[Any, Decimal], at: dt.datetime) -> Marked:

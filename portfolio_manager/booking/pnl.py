@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -12,13 +13,13 @@ from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
 from portfolio_manager.booking.database import query
 
-__all__ = ["PNL_KEYS", "Pnl", "check_key", "read_pnl"]
+__all__ = ["PNL_KEYS", "Pnl", "PnlByKey", "check_key", "read_pnl", "unknown_pnl"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pnl:
     """
-    Profit and loss in one currency.
+    Profit and loss in one currency. Every figure is None when it is not known, which is never the same as 0.
 
     Attributes:
         realized: of what was closed, before commission.
@@ -26,24 +27,50 @@ class Pnl:
         commission: paid on the fills, in the same currency; a rebate is negative.
         unmarked: how many open positions have no mark, so that their profit is not known.
         other_currencies: the same in other currencies; nothing is converted.
+        as_of: when it was read from the database, UTC; None: it could not be, and is not known.
+        stale: the database could not be asked; this is what was known at `as_of`.
     """
 
     currency: str
-    realized: Decimal
-    unrealized: Decimal
-    commission: Decimal
-    unmarked: int = 0
+    realized: Decimal | None
+    unrealized: Decimal | None
+    commission: Decimal | None
+    unmarked: int | None = 0
     other_currencies: tuple[Pnl, ...] = ()
+    as_of: dt.datetime | None = None
+    stale: bool = False
 
     @property
-    def total(self) -> Decimal:
+    def total(self) -> Decimal | None:
         """Realised and unrealised."""
+        if self.realized is None or self.unrealized is None:
+            return None
         return CONTEXT.add(self.realized, self.unrealized)
 
     @property
-    def net(self) -> Decimal:
+    def net(self) -> Decimal | None:
         """The total less commission."""
+        if self.total is None or self.commission is None:
+            return None
         return CONTEXT.subtract(self.total, self.commission)
+
+
+class PnlByKey(dict[str, Pnl]):
+    """
+    Profit and loss by key of the opening trade.
+
+    Attributes:
+        as_of, stale: as of a `Pnl`; empty with `as_of=None` it is not known, never "nothing earned".
+    """
+
+    def __init__(self, found: Mapping[str, Pnl], *, as_of: dt.datetime | None, stale: bool = False) -> None:
+        super().__init__(found)
+        self.as_of, self.stale = as_of, stale
+
+
+def unknown_pnl(currency: str) -> Pnl:
+    """Return what is said of a book that could never be asked about."""
+    return Pnl(currency=currency, realized=None, unrealized=None, commission=None, unmarked=None, stale=True)
 
 
 # Of the opening trade; a market is named by its id.

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, Unpack, overload
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from friren.persistence.answers import ask
 from friren.persistence.facts import spec_of
 from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
-from portfolio_manager.booking.marking import Marked, mark_positions
+from portfolio_manager.booking.marking import Marked, mark_books
 from portfolio_manager.booking.periods import close_books
-from portfolio_manager.booking.pnl import Pnl, check_key, read_pnl
+from portfolio_manager.booking.pnl import Pnl, PnlByKey, check_key, read_pnl, unknown_pnl
 from portfolio_manager.booking.reads import PositionRow, is_pending, read_positions
 from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
@@ -71,19 +72,29 @@ class PortfolioTracker(BookEvents):
 
         Returns:
             STORED when this call booked it, DUPLICATE when the books had it already, or leave it out as busted.
+            DEFERRED when the database is away, or the trade still on its way there: whoever touches the books
+            next books it.
 
         Raises:
             RejectedRecordError: it is not stored in this account.
         """
         self.recorder.refuse_closed()
-        self.recorder.settle()
         key = checks.check_uuid("trade", getattr(trade, "id", trade))
-        with booking(self.using) as seen_seq:
-            if not Trade.objects.using(self.using).filter(id=key, account=self.account.id).exists():
+        self.recorder.settle()
+        # Asked before the attempt: what is on its way then may be stored by the time that it is looked for.
+        on_its_way = self.recorder.backlog > 0
+        outcome = self.recorder.derive(partial(self._book_one, key, on_its_way)) or WriteOutcome.DEFERRED
+        return Receipt(key, outcome, synced=outcome is not WriteOutcome.DEFERRED)
+
+    def _book_one(self, key: UUID, on_its_way: bool, alias: str) -> WriteOutcome:
+        with booking(alias) as seen_seq:
+            if not Trade.objects.using(alias).filter(id=key, account=self.account.id).exists():
+                if on_its_way:
+                    return WriteOutcome.DEFERRED
                 raise RejectedRecordError("trade", key, "is not stored in this account")
-            _, pending = book(self.account.id, seen_seq=seen_seq, using=self.using, wanted=key)
+            _, pending = book(self.account.id, seen_seq=seen_seq, using=alias, wanted=key)
         booked = any(one.id == key and one.kind == "trade" for one in pending)
-        return Receipt(key, WriteOutcome.STORED if booked else WriteOutcome.DUPLICATE)
+        return WriteOutcome.STORED if booked else WriteOutcome.DUPLICATE
 
     def mark_to_market(self, prices: Mapping[Any, Decimal | int], at: dt.datetime) -> Marked:
         """
@@ -94,7 +105,8 @@ class PortfolioTracker(BookEvents):
             at: when they were seen, aware; a position with a newer mark keeps it.
 
         Returns:
-            How many positions were marked, and which held instruments had no price.
+            How many positions were marked, and which held instruments had no price; while the database is away
+            `positions` is None: marks are no facts, they are not kept for later, and the next ones take their place.
 
         Raises:
             RejectedRecordError: a price breaks a rule; nothing was marked.
@@ -105,9 +117,8 @@ class PortfolioTracker(BookEvents):
             raise RejectedRecordError("prices", prices, "a mapping of instruments to prices is wanted")
         rule = spec_of(Trade).fields["price"]
         checked = {key: rule.check(f"prices[{key!r}]", price) for key, price in prices.items()}
-        with booking(self.using) as seen_seq:
-            books, _ = book(self.account.id, seen_seq=seen_seq, using=self.using)
-            return mark_positions(books, checked, seen_at)
+        marked = self.recorder.derive(lambda alias: mark_books(self.account.id, checked, seen_at, using=alias))
+        return marked or Marked(None, ())
 
     def get_current_positions(self) -> Rows[PositionRow]:
         """
@@ -132,12 +143,12 @@ class PortfolioTracker(BookEvents):
     @overload
     def calculate_pnl(
         self, *, start: dt.datetime | None = ..., end: dt.datetime | None = ..., by: PnlKey
-    ) -> dict[str, Pnl]: ...
+    ) -> PnlByKey: ...
     def calculate_pnl(
         self, *, start: dt.datetime | None = None, end: dt.datetime | None = None, by: PnlKey | None = None
-    ) -> Pnl | dict[str, Pnl]:
+    ) -> Pnl | PnlByKey:
         """
-        Return profit and loss, exact.
+        Return profit and loss, exact; facts that are not booked yet are booked before.
 
         Args:
             start, end: bounds of the time of the fills, aware; start included, end not. A period with an
@@ -147,6 +158,8 @@ class PortfolioTracker(BookEvents):
         Returns:
             A Pnl in the base currency, or with `by` a dict of them. Nothing is converted: profit in other
             currencies is in `other_currencies`; a key that has none in the base currency has its first there.
+            While the database is away it is what was answered last, with its age; `as_of=None` is unknown, and
+            then every figure is None.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -154,19 +167,32 @@ class PortfolioTracker(BookEvents):
         since = None if start is None else checks.check_time("start", start)
         until = None if end is None else checks.check_time("end", end)
         check_key(by)
-        if is_pending(self.account.id, using=self.using):
-            catch_up(self.account.id, using=self.using)
+
+        def question(alias: str) -> list[tuple[str, Pnl]]:
+            if is_pending(self.account.id, using=alias):
+                catch_up(self.account.id, using=alias)
+            return read_pnl(self.account.id, start=since, end=until, by=by, using=alias)
+
+        answer = ask(("pnl", self.account.id, since, until, by), question, using=self.using)
         found: dict[str, list[Pnl]] = {}
-        for key, pnl in read_pnl(self.account.id, start=since, end=until, by=by, using=self.using):
-            found.setdefault(key, []).append(pnl)
-        if by is None:
-            nothing = Pnl(currency=self.account.base_currency, realized=ZERO, unrealized=ZERO, commission=ZERO)
-            return self._joined([*found.get("", ()), nothing])
-        return {key: self._joined(parts) for key, parts in found.items()}
+        for key, pnl in answer.rows:
+            found.setdefault(key, []).append(dataclasses.replace(pnl, as_of=answer.as_of, stale=answer.stale))
+        if by is not None:
+            joined = {key: self._joined(parts) for key, parts in found.items()}
+            return PnlByKey(joined, as_of=answer.as_of, stale=answer.stale)
+        base = self.account.base_currency
+        if answer.as_of is None:
+            return unknown_pnl(base)
+        nothing = Pnl(
+            currency=base, realized=ZERO, unrealized=ZERO, commission=ZERO, as_of=answer.as_of, stale=answer.stale
+        )
+        return self._joined([*found.get("", ()), nothing])
 
     def close_period(self, at: dt.datetime, *, closed_by: int | None = None) -> PeriodCheckpoint:
         """
         Close the books up to a moment: they are kept as they stood, and facts dated before it are refused.
+
+        An administrative step, for people: no record depends on it, and it waits for the database.
 
         Args:
             at: aware, in the past; facts of this very moment belong to the next period.
@@ -175,24 +201,31 @@ class PortfolioTracker(BookEvents):
         Raises:
             RejectedRecordError: `at` lies in the future.
             PeriodClosedError: the books are closed up to `at` or later already.
+            DatabaseUnavailableError: the database cannot do it now.
         """
         self.recorder.refuse_closed()
         moment = checks.check_time("at", at)
-        return close_books(self.account.id, at=moment, closed_by=closed_by, using=self.using)
+        self.recorder.settle()
+        with self.recorder.step("closing a period") as alias:
+            checkpoint = close_books(self.account.id, at=moment, closed_by=closed_by, using=alias)
+        checkpoint._state.db = self.using  # what it refers to is read where its reader reads
+        return checkpoint
 
     def rebuild(self, *, check: bool = False) -> Rebuilt:
         """
-        Fold the books anew from the facts and replace what differs.
+        Fold the books anew from the facts and replace what differs. An administrative step, as `close_period` is.
 
         Args:
             check: report what differs and leave it.
 
         Raises:
             FrirenError: facts kept arriving while the books were compared.
+            DatabaseUnavailableError: the database cannot do it now.
         """
         self.recorder.refuse_closed()
         checks.check_boolean("check", check)
-        return rebuild_account(self.account.id, check=check, using=self.using)
+        with self.recorder.step("rebuilding the books") as alias:
+            return rebuild_account(self.account.id, check=check, using=alias)
 
     def _joined(self, parts: list[Pnl]) -> Pnl:
         """Return the part in the base currency, or else the first, with the others in it."""

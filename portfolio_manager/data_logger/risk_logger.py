@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from friren.core.numbers import CONTEXT, ZERO
-from friren.errors import RejectedRecordError
+from friren.core.numbers import ZERO
 from friren.persistence import checks
 from friren.persistence.facts import Fact
 from friren.persistence.reads import newest_first
-from friren.persistence.receipts import BulkReceipt, Receipt, Rows
-from portfolio_manager import risk
+from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import catch_up
 from portfolio_manager.booking.reads import is_pending
-from portfolio_manager.models import AccountState, Position, RiskMetrics
-from portfolio_manager.models.choices import PositionStatus
+from portfolio_manager.booking.risk_figures import RiskFigures, risk_figures
+from portfolio_manager.models import RiskMetrics
 from portfolio_manager.risk_days import FIGURES, risk_day
-from trading_engine.models import Price
-from trading_engine.models.choices import InstrumentType
 from trading_engine.services.base import AccountService
 
-__all__ = ["RiskLogger"]
+__all__ = ["RiskLogger", "RiskReceipt"]
+
+log = logging.getLogger(__name__)
 
 RISK_KEYWORDS: Final = frozenset(FIGURES)
-# A year of days for the tail of the book's returns; three months for how its holdings move together.
-VALUE_DAYS: Final = 252
-CORRELATION_DAYS: Final = 63
+# The day of a reading needs no figures; its record does.
+NO_FIGURES: Final = {**dict.fromkeys(FIGURES), "portfolio_value": ZERO, "total_exposure": ZERO}
+
+
+class RiskReceipt(Receipt, frozen=True):
+    """
+    The outcome of working out a day's risk.
+
+    Attributes:
+        left_out: what is in another currency and so in no figure: "SAP EUR" for a position, "EUR" for cash.
+    """
+
+    left_out: tuple[str, ...] = ()
 
 
 class RiskLogger(AccountService):
@@ -74,7 +83,7 @@ class RiskLogger(AccountService):
         """
         return self.recorder.record_many(partial(self._day, day) for day in days)
 
-    def compute(self, at: dt.datetime) -> Receipt:
+    def compute(self, at: dt.datetime) -> RiskReceipt:
         """
         Work out the figures from the books as they are marked now, and store them for the day of `at`.
 
@@ -82,37 +91,35 @@ class RiskLogger(AccountService):
 
         Value: cash in the base currency and the marked values of open positions (of leveraged ones their
         unrealised profit). Value at risk: historical, 95 %, over the daily values of a year. Correlation:
-        mean over pairs of held symbols, from three months of stored daily closes.
+        mean over pairs of held symbols, from three months of stored daily closes, of one source each.
+
+        Everything is in the base currency: positions and cash in another one are in no figure, and the receipt
+        names them. Who has a rate works the figures out and gives them to `log_risk_metrics`.
 
         Args:
             at: aware; prices and values after it are not looked at.
+
+        Returns:
+            As of `log_risk_metrics`; DEFERRED while the database is away: nothing was worked out, call again.
 
         Raises:
             RejectedRecordError: an open position was never marked (see `PortfolioTracker.mark_to_market`).
         """
         self.recorder.refuse_closed()
         moment = checks.check_time("at", at)
-        if is_pending(self.account.id, using=self.using):
-            catch_up(self.account.id, using=self.using)
-        held = Position.objects.using(self.using).filter(account=self.account.id, status=PositionStatus.OPEN)
-        values: list[Decimal] = []
-        worth = AccountState.objects.using(self.using).filter(account=self.account.id).first()
-        total = worth.balance if worth is not None else ZERO
-        for position in held:
-            if position.current_value is None:
-                raise RejectedRecordError("position", position.id, "was never marked to market; mark it first")
-            values.append(position.current_value)
-            leveraged = position.instrument_type == InstrumentType.LEVERAGED
-            total = CONTEXT.add(total, position.unrealized_pnl if leveraged else position.current_value)
-        history = self._daily_values(moment)
-        return self.log_risk_metrics(
-            timestamp=moment,
-            portfolio_value=total,
-            total_exposure=risk.gross_exposure(values),
-            max_position_size=risk.largest_position(values),
-            correlation_risk=risk.correlation_risk(self._moves(held, moment)),
-            var_estimate=risk.value_at_risk_amount(risk.returns_of([*history, total]), total),
-        )
+        found = self.recorder.derive(partial(self._figures, moment))
+        if found is None:
+            day = risk_day(self.account, {**NO_FIGURES, "timestamp": moment})
+            return RiskReceipt(day.id, WriteOutcome.DEFERRED, synced=False)
+        if found.left_out:
+            log.warning("the risk of %s is without %s", self.account.name, ", ".join(found.left_out))
+        receipt = self.log_risk_metrics(timestamp=moment, **found.values)
+        return RiskReceipt(receipt.id, receipt.outcome, receipt.synced, left_out=found.left_out)
+
+    def _figures(self, moment: dt.datetime, alias: str) -> RiskFigures:
+        if is_pending(self.account.id, using=alias):
+            catch_up(self.account.id, using=alias)
+        return risk_figures(self.account.id, base_currency=self.account.base_currency, at=moment, using=alias)
 
     def get_risk_history(
         self, *, start: dt.datetime | None = None, end: dt.datetime | None = None, limit: int = 100, after: Any = None
@@ -124,21 +131,3 @@ class RiskLogger(AccountService):
     def _day(self, day: Mapping[str, Any]) -> Fact:
         told = checks.check_record("day", day, known=RISK_KEYWORDS, of="log_risk_metrics")
         return risk_day(self.account, {**dict.fromkeys(FIGURES), **told})
-
-    def _daily_values(self, until: dt.datetime) -> list[Decimal]:
-        days = RiskMetrics.objects.using(self.using).filter(account=self.account.id, timestamp__lt=until)
-        newest = days.order_by("-timestamp").values_list("portfolio_value", flat=True)[:VALUE_DAYS]
-        return list(reversed(newest))
-
-    def _moves(self, held: Iterable[Position], until: dt.datetime) -> dict[str, list[float]]:
-        """Return the daily returns of the symbols held, oldest first."""
-        symbols = {position.symbol_id for position in held if position.symbol_id is not None}
-        since = until - dt.timedelta(days=2 * CORRELATION_DAYS)
-        moves = {}
-        for symbol in sorted(symbols):
-            closes = Price.objects.using(self.using).filter(
-                symbol=symbol, timeframe="1d", timestamp__gte=since, timestamp__lte=until
-            )
-            newest = closes.order_by("-timestamp").values_list("close", flat=True)[: CORRELATION_DAYS + 1]
-            moves[str(symbol)] = risk.returns_of(list(reversed(newest)))
-        return moves

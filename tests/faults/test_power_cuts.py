@@ -84,3 +84,18 @@ def test_a_segment_that_could_not_be_begun_hides_no_record_of_the_one_before(dis
     for root in (disk.root, *cut()):
         [found] = journals_of(root / "journal", ADDRESS)
         assert [entry.payload for entry in found.read(1, 10)] == [b"x" * 500, *told]
+
+
+def test_what_a_disk_lost_for_good_is_not_written_over_what_came_after_it(disk) -> None:
+    """A copy that began with the lost records would end where the segment after them begins."""
+    journal = Journal(disk.root / "journal", ADDRESS, segment_bytes=600, files=disk)
+    journal.append(b"before", sync=False)
+    disk.refusing |= {"datasync": errno.EIO, "create": errno.EIO}
+    with pytest.raises(JournalUnavailableError):
+        journal.append(b"refused", sync=True)
+    journal.append(b"x" * 300, sync=False)
+    disk.refusing |= {"datasync": errno.EIO}
+    journal.append(b"y" * 300, sync=False)
+    journal.append(b"last", sync=True)
+    [found] = journals_of(disk.root / "journal", ADDRESS)
+    assert [entry.payload for entry in found.read(1, 10)] == [b"before", b"refused", b"x" * 300, b"y" * 300, b"last"]

@@ -247,6 +247,8 @@ class Journal:
                 self._in_flight = False
                 if failure is not None:
                     self._rewrite(failure)
+                    if self._synced.has_failed(seq):  # its segment was left while it was being synced
+                        raise JournalUnavailableError(f"{self.directory}: {failure}") from failure
                     return
                 self._synced.succeeded(target)
                 if self._handle != _NONE and self._size > self._segment_bytes:
@@ -264,16 +266,17 @@ class Journal:
         self._leave()
         try:
             # Whole before it has its name: half a copy must not stand in place of the original.
-            handle = self._begin(self._synced.upto + 1, b"".join(self._unsynced_frames()))
+            # What the segments before this one lost is lost: copied too, it would reach into this one.
+            first_seq = max(self._synced.upto + 1, self._segment.first_seq)
+            self._handle = self._begin(first_seq, b"".join(self._unsynced_frames(first_seq)))
         except OSError as again:
             self._synced.failed(self._last)
             raise JournalUnavailableError(f"{self.directory}: {again}") from again
-        self._handle = handle
         self._synced.succeeded(self._last)
 
-    def _unsynced_frames(self) -> list[bytes]:
-        """Return all that was not synced, in order. Raises OSError when the file does not give all of it back."""
-        first, count = self._synced.upto + 1, self._last - self._synced.upto
+    def _unsynced_frames(self, first: int) -> list[bytes]:
+        """Return all from a record on, in order. Raises OSError when the file does not give all of it back."""
+        count = self._last - first + 1
         read = self._reader.read_upto(first, count, upto=self._last, final=False)
         held = {item.seq: frame(item.seq, item.payload, self._seed) for item in read if isinstance(item, Record)}
         held |= self._synced.held

@@ -10,12 +10,14 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from friren.operations import schema
+from friren.persistence import engines
 from tests import postgres as harness
 
 
 @pytest.fixture
 def migrated_database() -> Iterator[str]:
     """A database of the test's own, which Django's default connection points at meanwhile."""
+    engines.close_all()  # a thread that looked for work there would hold a lock, and the migrations want them all
     own = connection.settings_dict["NAME"]
     name = f"{own}_migrations"
     harness.copy_template(name)

@@ -7,6 +7,9 @@ from django.db import OperationalError, connection
 
 from friren.operations.limits import without_time_limits
 
+# As tests/postgres.py configures them.
+STATEMENT, LOCK, IDLE = "2min", "1s", "5min"
+
 
 def limit(name: str = "statement_timeout") -> str:
     with connection.cursor() as cursor:
@@ -15,14 +18,14 @@ def limit(name: str = "statement_timeout") -> str:
 
 
 def test_are_those_of_the_configuration() -> None:
-    assert (limit(), limit("lock_timeout"), limit("idle_in_transaction_session_timeout")) == ("5s", "1s", "10s")
+    assert (limit(), limit("lock_timeout"), limit("idle_in_transaction_session_timeout")) == (STATEMENT, LOCK, IDLE)
 
 
 def test_are_lifted_for_a_while_and_then_back() -> None:
     limit()
     with without_time_limits():
         assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == ("0", "0", "30s")
-    assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == ("5s", "10s", "1s")
+    assert (limit(), limit("idle_in_transaction_session_timeout"), limit("lock_timeout")) == (STATEMENT, IDLE, LOCK)
 
 
 def test_are_lifted_on_a_connection_opened_meanwhile() -> None:
@@ -32,7 +35,7 @@ def test_are_lifted_on_a_connection_opened_meanwhile() -> None:
         connection.close()
         assert limit() == "0"
     connection.close()
-    assert limit() == "5s"
+    assert limit() == STATEMENT
 
 
 def test_end_a_statement_that_hangs() -> None:

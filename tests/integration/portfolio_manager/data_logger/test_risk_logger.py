@@ -19,7 +19,7 @@ from portfolio_manager import risk
 from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
 from portfolio_manager.models import RiskMetrics
 from tests.factories import PriceFactory, SymbolFactory
-from trading_engine.services import TradeLogger
+from trading_engine.services import PriceRecorder, TradeLogger
 
 NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 READING = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 400}
@@ -168,6 +168,41 @@ class TestCompute:
 
         assert "never marked" in caught.value.rule
         assert not RiskMetrics.objects.exists()
+
+    def test_never_adds_two_currencies_and_names_what_it_leaves_out(self, logger, tracker) -> None:
+        SymbolFactory(ticker="SAP", currency="EUR")
+        tracker.record_trade(symbol="SAP", action="buy", quantity=100, price=40, timestamp=NOON)
+
+        receipt = logger.compute(NOON)
+
+        assert receipt.left_out == ("EUR", "SAP EUR")
+        row = RiskMetrics.objects.get()
+        assert (row.portfolio_value, row.total_exposure, row.max_position_size) == (1050, 450, 300)
+
+    def test_leaves_nothing_out_of_a_book_in_one_currency(self, logger, tracker) -> None:
+        assert logger.compute(NOON).left_out == ()
+
+    def test_correlation_is_of_one_source_and_of_the_same_days(self, logger, tracker) -> None:
+        for number, symbol in enumerate(("AAA", "BBB")):
+            bars = []
+            for day in range(number, 40):  # the second has one day less, and a gap
+                moment = NOON.replace(hour=0) - dt.timedelta(days=40 - day)
+                close = 100 + (-1) ** day * day
+                prices = {"old": 500 - close} if day < 39 else {}
+                if not (number and day == 20):
+                    prices["yahoo"] = close
+                for source, price in prices.items():
+                    bar = dict.fromkeys(("open", "high", "low", "close"), price)
+                    bars.append({"timestamp": moment, "source": source, "volume": 1, **bar})
+            assert PriceRecorder().record_bars(bars, symbol=symbol).stored == len(bars)
+        logger.compute(NOON)
+
+        first = [100 + (-1) ** day * day for day in range(40)]
+        second = [first[19] if day == 20 else close for day, close in enumerate(first)][1:]
+        moves = {"a": risk.returns_of([Decimal(x) for x in first]), "b": risk.returns_of([Decimal(x) for x in second])}
+        expected = round(Decimal(risk.correlation_risk(moves)), 6)
+        assert RiskMetrics.objects.get().correlation_risk == expected
+        assert expected > Decimal("0.9")
 
     def test_of_an_empty_book_is_its_cash(self, logger) -> None:
         logger.compute(NOON)

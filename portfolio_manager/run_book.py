@@ -1,0 +1,43 @@
+"""The books of a run: new ones, under a name of their own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import DEFAULT_DB_ALIAS
+
+from friren.accounts import AccountHandle, find_account, open_account
+from friren.core.choices import Environment
+from friren.errors import ConfigurationError, RejectedRecordError
+from friren.persistence.answers import ask
+from trading_engine.models import BacktestRun
+
+__all__ = ["open_run_book"]
+
+
+def open_run_book(name: str, *, starting_cash: Decimal, currency: str) -> AccountHandle:
+    """
+    Open the books of a run. Whether they have a run already is asked of the database, when the run is started.
+
+    Raises:
+        RejectedRecordError: books of this name were opened before, and the database is away: two runs in one book
+            would spoil both.
+    """
+    if _was_opened(name):
+        runs = ask(("runs of", name), lambda alias: _runs_of(name, alias), using=DEFAULT_DB_ALIAS)
+        if runs.stale:
+            rule = "must be new while the database is away, which alone knows whether these books have a run"
+            raise RejectedRecordError("account", name, rule)
+    return open_account(name, environment=Environment.BACKTEST, starting_cash=starting_cash, base_currency=currency)
+
+
+def _was_opened(name: str) -> bool:
+    try:
+        find_account(name)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _runs_of(name: str, alias: str) -> list[object]:
+    return list(BacktestRun.objects.using(alias).filter(account__name=name).values_list("id", flat=True))
