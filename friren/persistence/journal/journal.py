@@ -212,8 +212,7 @@ class Journal:
         except FileNotFoundError:
             if self._last:
                 raise
-            # The folder was taken for what a dead process left, and removed, before its lock could be seen.
-            self._release()
+            self._release()  # its folder was taken for a dead process's, before its lock could be seen
             return self._begin_there(first_seq, records)
 
     def _begin_there(self, first_seq: int, records: bytes) -> int:
