@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from django.db import connections
 
 from friren.errors import ConfigurationError, RejectedRecordError, shown
-from friren.persistence import checks, handlers
+from friren.persistence import checks, handlers, settings
 from friren.persistence.bulk import record_in_batches, store_batch
 from friren.persistence.codec import encode_rejected
 from friren.persistence.engines import engine_for
@@ -25,7 +25,6 @@ from friren.persistence.groups import group_of
 from friren.persistence.open_transactions import open_transaction
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import BulkReceipt, Receipt
-from friren.persistence.settings import BULK_DEADLINE_SECONDS, CLOSE_SECONDS, DRAINED_SECONDS, SETTLE_SECONDS
 from friren.persistence.steps import step
 
 __all__ = ["Recorder"]
@@ -128,7 +127,7 @@ class Recorder:
         engine = engine_for(self.using)
         if not self._direct or (ordered and not engine.caught_up()):
             return None
-        return engine.store(write, deadline=BULK_DEADLINE_SECONDS)
+        return engine.store(write, deadline=settings.BULK_DEADLINE_SECONDS)
 
     def journal(self, fact: Fact) -> Receipt:
         """Take a fact into the journal, whatever the mode. Errors as for `record`."""
@@ -148,7 +147,7 @@ class Recorder:
         """Wait a little for what is still in the journal, before a step that builds on stored rows."""
         engine = engine_for(self.using)
         if engine.backlog and engine.circuit.closed:
-            engine.flush(SETTLE_SECONDS)
+            engine.flush(settings.SETTLE_SECONDS)
 
     @property
     def backlog(self) -> int:
@@ -160,11 +159,14 @@ class Recorder:
         """Whether the database answered when it was last asked."""
         return engine_for(self.using).circuit.closed
 
-    def drained(self, timeout: float = DRAINED_SECONDS) -> bool:
+    def drained(self, timeout: float = settings.DRAINED_SECONDS) -> bool:
         """Return whether all records of this process are stored; waits as long as the database answers."""
-        engine, until = engine_for(self.using), time.monotonic() + timeout
-        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
-            if time.monotonic() >= until or engine.work(_answers) is None:
+        engine, began = engine_for(self.using), time.monotonic()
+        answered = began
+        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, began + timeout - time.monotonic()))):
+            if engine.work(_answers):
+                answered = time.monotonic()
+            if time.monotonic() >= min(began + timeout, answered + settings.DRAINED_SILENCE_SECONDS):
                 return False
         return True
 
@@ -192,7 +194,7 @@ class Recorder:
         if self._closed.is_set():
             raise RuntimeError("this service is closed")
 
-    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+    def close(self, timeout: float = settings.CLOSE_SECONDS) -> None:
         """Refuse further records, and give those in the journal a chance to be stored. Safe to call twice."""
         if self._closed.is_set():
             return
@@ -240,7 +242,9 @@ class Recorder:
             return [self._accept(fact).outcome for fact in facts]
         behind = engine.backlog > 0  # before the attempt, as in _store
         try:
-            verdicts = engine.store(lambda alias: store_batch(facts, using=alias), deadline=BULK_DEADLINE_SECONDS)
+            verdicts = engine.store(
+                lambda alias: store_batch(facts, using=alias), deadline=settings.BULK_DEADLINE_SECONDS
+            )
         except RejectedRecordError:
             # Refused as a whole: what no question to the set could find shows one by one.
             return [self._verdict(fact) for fact in facts]

@@ -117,6 +117,8 @@ SETTLE_SECONDS: Final = 2.0
 # What a job that needs all its records stored waits for them, as long as the database takes some: a run of a million
 # records is drained in a minute or two.
 DRAINED_SECONDS: Final = 600.0
+# For how long the database may be silent before such a job takes it for gone: longer than a restart of its connections.
+DRAINED_SILENCE_SECONDS: Final = 2.0
 
 # --- bulk calls
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.

@@ -148,10 +148,14 @@ def wait_until_more(server) -> None:
 
 @pytest.mark.parametrize("program", [MANAGE, MODULE], ids=["manage.py", "friren"])
 def test_ctrl_c_ends_a_run_with_one_line_and_loses_nothing(migrated, bars, program) -> None:
-    process = begin(migrated, bars, program=program)
-    wait_for_signals(migrated)
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=240)
+    with migrated.connect() as rival:
+        rival.autocommit = False
+        # Nothing is booked meanwhile, so the run cannot have ended when the signal comes.
+        rival.execute("LOCK TABLE portfolio_manager_accountstate IN EXCLUSIVE MODE")
+        process = begin(migrated, bars, program=program)
+        wait_for_signals(migrated)
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=240)
 
     assert process.returncode == 130
     assert "Traceback" not in err, err

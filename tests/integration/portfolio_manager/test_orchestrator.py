@@ -253,6 +253,7 @@ class TestFailure:
                 cut_all_connections()
 
         report = run_backtest(BacktestPlan(series={"AAA": bars}, strategies=("donchian_breakout",)), progress=cut)
+        connection.close()  # the test's own may have been cut too
 
         assert (report.journaled, BacktestRun.objects.get().status) == (0, "COMPLETED")
         assert Trade.objects.count() == report.trades > 0
