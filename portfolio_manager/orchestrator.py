@@ -87,7 +87,7 @@ class TradingCycle:
         self._account = account
         mode, durability = ("journal", "os") if simulated else ("direct", None)
         self._signals = SignalLogger(account=account, mode=mode, durability=durability)
-        self._regimes = RegimeLogger(account=account, mode=mode)
+        self._regimes = RegimeLogger(account=account, mode=mode, durability=durability)
         self._orders = TradeLogger(account=account, mode=mode, durability=durability)
         self._tracker = PortfolioTracker(account=account, mode=mode, durability=durability)
         self._risks = RiskLogger(account=account, mode=mode, durability=durability)

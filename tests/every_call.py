@@ -22,11 +22,8 @@ __all__ = ["STEPS", "World", "missing_steps", "outcomes_of", "say_all"]
 
 NOON: Final = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 LATER: Final = NOON + dt.timedelta(hours=1)
-# Their calls in an outage are told in tests of the books.
-OF_THE_BOOKS: Final = frozenset({
-    "PortfolioTracker.update_position", "PortfolioTracker.mark_to_market", "PortfolioTracker.calculate_pnl",
-    "PortfolioTracker.close_period", "PortfolioTracker.rebuild", "RiskLogger.compute",
-})  # fmt: skip
+# Steps of people, which wait for the database: test_books_in_an_outage.py tells what they raise without it.
+ADMINISTRATIVE: Final = frozenset({"PortfolioTracker.close_period", "PortfolioTracker.rebuild"})
 WITHOUT_DATA: Final = frozenset({"close", "flush"})
 
 
@@ -210,9 +207,13 @@ STEPS: Final = [
         "PortfolioTracker.resolve_market",
         lambda w: {"market": f"fed of {w.name}", "outcome": "YES", "resolved_at": NOON},
     ),
+    Step("PortfolioTracker.update_position", lambda w: {"trade": w.id("trade")}),
+    Step("PortfolioTracker.mark_to_market", lambda _w: {"prices": {"AAPL": 190}, "at": LATER}),
     Step("PortfolioTracker.get_current_positions", lambda _w: {}),
+    Step("PortfolioTracker.calculate_pnl", lambda _w: {}),
     Step("RiskLogger.log_risk_metrics", lambda w: _risk(w, 0)),
     Step("RiskLogger.bulk_log", lambda w: {"days": [_risk(w, number) for number in (1, 2)]}),
+    Step("RiskLogger.compute", lambda _w: {"at": NOON + dt.timedelta(days=9)}),
     Step("RiskLogger.get_risk_history", lambda _w: {}),
 ]  # fmt: skip
 
@@ -234,11 +235,13 @@ def missing_steps() -> set[str]:
                     if not name.startswith("_") and not inspect.iscoroutinefunction(method)
                     and name not in WITHOUT_DATA
                 }  # fmt: skip
-    return found - {step.method for step in STEPS} - OF_THE_BOOKS
+    return found - {step.method for step in STEPS} - ADMINISTRATIVE
 
 
 def outcomes_of(answer: Any) -> dict[str, int] | str:
-    """Return how many records ended how; of a read whether it is "fresh", "stale" or "unknown"."""
+    """Return how many records ended how; of a read, or a mark, whether it is "fresh", "stale" or "unknown"."""
+    from portfolio_manager.booking.marking import Marked
+
     if isinstance(answer, Receipt):
         return {answer.outcome.value: 1}
     if isinstance(answer, tuple):
@@ -250,10 +253,10 @@ def outcomes_of(answer: Any) -> dict[str, int] | str:
             "BUFFERED": answer.buffered, "LOST": answer.lost, "conflicts": getattr(answer, "conflicts", 0),
         }  # fmt: skip
         return {name: count for name, count in counts.items() if count}
-    if answer is None:
+    if isinstance(answer, Marked):
+        return "unknown" if answer.positions is None else "fresh"
+    if answer is None or not answer.stale:
         return "fresh"  # None is what the database itself said
-    if not answer.stale:
-        return "fresh"
     return "unknown" if answer.as_of is None else "stale"
 
 

@@ -155,6 +155,11 @@ class Recorder:
         """How many records of this process are not in the database yet."""
         return engine_for(self.using).backlog
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the database answered when it was last asked."""
+        return engine_for(self.using).circuit.closed
+
     def drained(self, timeout: float = DRAINED_SECONDS) -> bool:
         """Return whether all records of this process are stored; waits as long as the database answers."""
         engine, until = engine_for(self.using), time.monotonic() + timeout

@@ -30,6 +30,7 @@ __all__ = [
     "JOURNAL_KEEP_BYTES",
     "JOURNAL_KEEP_SECONDS",
     "JOURNAL_SEGMENT_BYTES",
+    "LOCK_PATIENCE_SECONDS",
     "LOCK_WAIT_SHARE",
     "PARENT_WAIT_FACTS_MAX",
     "PARENT_WAIT_SECONDS",
@@ -56,6 +57,8 @@ JOURNAL_SEGMENT_BYTES: Final = 16 * 1024 * 1024
 JOURNAL_KEEP_SECONDS: Final = 24 * 60 * 60.0
 # … but never more than this: a backtest of a million facts must not fill a laptop.
 JOURNAL_KEEP_BYTES: Final = 1024 * 1024 * 1024
+# Whoever looks whether a writer lives takes its lock for some microseconds; a writer that begins waits for that.
+LOCK_PATIENCE_SECONDS: Final = 0.05
 
 # --- drain
 # The cost of a commit is spread thin at this size, and a batch stays well under the statement timeout.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.db import connections, models
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 Row = tuple[Any, ...]
+# A call looks at its deadline between waits, and this many rows are one wait: tens of milliseconds.
+ROWS_AT_ONCE: Final = 500
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 
@@ -94,8 +96,9 @@ def execute_many(using: str, text: str, rows: Sequence[Row]) -> None:
     with connections[using].wrap_database_errors, _cursor(using) as cursor:
         if len(rows) == 1:
             cursor.execute(sql(text), rows[0])
-        else:
-            cursor.executemany(sql(text), rows)
+            return
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            cursor.executemany(sql(text), rows[begin : begin + ROWS_AT_ONCE])
 
 
 def _cursor(using: str) -> psycopg.Cursor[Row]:

@@ -7,6 +7,7 @@ and the rows are those of every other booking. Why: docs/decisions/0028.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
@@ -141,12 +142,15 @@ def _fill_fields() -> list[FieldSpec]:
     return [fields[column] for column in FILL_COLUMNS[1:]]
 
 
+_OPENED: Final = POSITION_COLUMNS.index("opened_at")
 # Where a row of the second question says how the position's legs end.
 _LAST: Final = len(POSITION_COLUMNS) + 1
 
 
 def _held(row: Row, currency: str | None, multiplier: Decimal | None) -> StoredPosition:
-    state = position_of(row, currency, multiplier, lots_of(row[_LAST + 1]))
+    opened_at = dt.datetime.fromisoformat(row[_OPENED])
+    columns = (*row[:_OPENED], opened_at, *row[_OPENED + 1 :])
+    state = position_of(columns, currency, multiplier, lots_of(row[_LAST + 1]))
     return StoredPosition(state, price=row[_LAST - 1])
 
 
@@ -175,7 +179,8 @@ def _questions(*, of_symbol: bool) -> tuple[str, str]:
         f"FROM {{AccountState}} s {'JOIN {Symbol} y ON y.id = %(instrument)s ' if of_symbol else ''}"
         "WHERE s.account_id = %(account)s"
     )
-    columns = ", ".join(f"p.{column}" for column in POSITION_COLUMNS)
+    # As text: Django's way to read a time is the dearest part of reading a position.
+    columns = ", ".join(f"p.{column}{'::text' * (column == 'opened_at')}" for column in POSITION_COLUMNS)
     # Of legs at one time the greatest fact is the last; asked for in two steps, since a sort would read many legs.
     last_time = "SELECT max(g.executed_at) FROM {PositionFill} g WHERE g.position_id = p.id"
     held = (

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 from uuid import UUID
 
 from friren.core.numbers import ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
-from friren.persistence.answers import ask
+from friren.persistence.answers import Answer, ask
 from friren.persistence.facts import spec_of
 from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
+from portfolio_manager.booking.later import book_later
 from portfolio_manager.booking.marking import Marked, mark_books
 from portfolio_manager.booking.periods import close_books
 from portfolio_manager.booking.pnl import Pnl, PnlByKey, check_key, read_pnl, unknown_pnl
@@ -29,6 +30,7 @@ from trading_engine.trade_facts import TradeDetails
 
 __all__ = ["PortfolioTracker"]
 
+Result = TypeVar("Result")
 PnlKey = Literal["symbol", "strategy", "regime", "model"]
 
 
@@ -73,7 +75,8 @@ class PortfolioTracker(BookEvents):
         Returns:
             STORED when this call booked it, DUPLICATE when the books had it already, or leave it out as busted.
             DEFERRED when the database is away, or the trade still on its way there: whoever touches the books
-            next books it.
+            next books it. So too when more has gathered than can be booked in a few seconds: then it is booked
+            in the background.
 
         Raises:
             RejectedRecordError: it is not stored in this account.
@@ -83,7 +86,7 @@ class PortfolioTracker(BookEvents):
         self.recorder.settle()
         # Asked before the attempt: what is on its way then may be stored by the time that it is looked for.
         on_its_way = self.recorder.backlog > 0
-        outcome = self.recorder.derive(partial(self._book_one, key, on_its_way)) or WriteOutcome.DEFERRED
+        outcome = self._derive(partial(self._book_one, key, on_its_way)) or WriteOutcome.DEFERRED
         return Receipt(key, outcome, synced=outcome is not WriteOutcome.DEFERRED)
 
     def _book_one(self, key: UUID, on_its_way: bool, alias: str) -> WriteOutcome:
@@ -117,7 +120,7 @@ class PortfolioTracker(BookEvents):
             raise RejectedRecordError("prices", prices, "a mapping of instruments to prices is wanted")
         rule = spec_of(Trade).fields["price"]
         checked = {key: rule.check(f"prices[{key!r}]", price) for key, price in prices.items()}
-        marked = self.recorder.derive(lambda alias: mark_books(self.account.id, checked, seen_at, using=alias))
+        marked = self._derive(lambda alias: mark_books(self.account.id, checked, seen_at, using=alias))
         return marked or Marked(None, ())
 
     def get_current_positions(self) -> Rows[PositionRow]:
@@ -126,7 +129,7 @@ class PortfolioTracker(BookEvents):
 
         While the database is away it is what was held when last asked, with its age; `as_of=None` is unknown.
         """
-        found = ask(("positions", self.account.id), self._positions, using=self.using)
+        found = self._ask(("positions", self.account.id), self._positions)
         return Rows(found.rows, as_of=found.as_of, stale=found.stale)
 
     def _positions(self, alias: str) -> list[PositionRow]:
@@ -173,7 +176,7 @@ class PortfolioTracker(BookEvents):
                 catch_up(self.account.id, using=alias)
             return read_pnl(self.account.id, start=since, end=until, by=by, using=alias)
 
-        answer = ask(("pnl", self.account.id, since, until, by), question, using=self.using)
+        answer = self._ask(("pnl", self.account.id, since, until, by), question)
         found: dict[str, list[Pnl]] = {}
         for key, pnl in answer.rows:
             found.setdefault(key, []).append(dataclasses.replace(pnl, as_of=answer.as_of, stale=answer.stale))
@@ -226,6 +229,20 @@ class PortfolioTracker(BookEvents):
         checks.check_boolean("check", check)
         with self.recorder.step("rebuilding the books") as alias:
             return rebuild_account(self.account.id, check=check, using=alias)
+
+    def _derive(self, work: Callable[[str], Result]) -> Result | None:
+        """Return what `Recorder.derive` does; what takes too long for a call is booked in the background."""
+        found = self.recorder.derive(work)
+        if found is None and self.recorder.reachable:
+            book_later(self.account.id, using=self.using)
+        return found
+
+    def _ask(self, key: Hashable, question: Callable[[str], list[Any]]) -> Answer:
+        """Return what `ask` does, likewise."""
+        answer = ask(key, question, using=self.using)
+        if answer.stale and self.recorder.reachable:
+            book_later(self.account.id, using=self.using)
+        return answer
 
     def _joined(self, parts: list[Pnl]) -> Pnl:
         """Return the part in the base currency, or else the first, with the others in it."""

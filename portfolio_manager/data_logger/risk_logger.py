@@ -15,6 +15,7 @@ from friren.persistence.facts import Fact
 from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import catch_up
+from portfolio_manager.booking.later import book_later
 from portfolio_manager.booking.reads import is_pending
 from portfolio_manager.booking.risk_figures import RiskFigures, risk_figures
 from portfolio_manager.models import RiskMetrics
@@ -109,6 +110,8 @@ class RiskLogger(AccountService):
         moment = checks.check_time("at", at)
         found = self.recorder.derive(partial(self._figures, moment))
         if found is None:
+            if self.recorder.reachable:
+                book_later(self.account.id, using=self.using)
             day = risk_day(self.account, {**NO_FIGURES, "timestamp": moment})
             return RiskReceipt(day.id, WriteOutcome.DEFERRED, synced=False)
         if found.left_out:

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--smoke] [--only NAME …] [--out FOLDER]`: measure on a database that is thrown away."""
+"""`python -m tests.benchmarks [--smoke] [--only NAME …] [--into PAGE]`: measure on a database that is thrown away."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="pages needs history before it")
     parser.add_argument("--rounds", type=int, help="at least 5 for figures that are quoted")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of the results")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="replace the figures of this page (docs/reference)")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, and may be a log
     sizes = SMOKE if options.smoke else Sizes()
@@ -98,6 +99,8 @@ def main() -> None:
     page = report.markdown(done, about)
     (options.out / "benchmarks.md").write_text(page, encoding="utf-8")
     sys.stdout.write(page)
+    if options.into:
+        report.replace_figures(options.into, page)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from rich.table import Table
 
 from tests.benchmarks.rounds import Line, Section
 
-__all__ = ["draw", "machine", "markdown", "show", "show_memory", "write_json"]
+__all__ = ["draw", "machine", "markdown", "replace_figures", "show", "show_memory", "write_json"]
 
 PACKAGES = ("django", "psycopg", "sqlalchemy", "peewee", "asyncpg", "msgspec")
+FIGURES_BEGIN, FIGURES_END = "<!-- figures -->", "<!-- end of figures -->"
 DRAWN = ("single", "journal", "bulk", "history")
 
 
@@ -50,6 +51,10 @@ def show_memory(found: dict[str, Any]) -> None:
     Console(width=140).print(table)
 
 
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+
+
 def _bound(line: Line) -> str:
     if line.budget is None:
         return ""
@@ -60,10 +65,11 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
     """Return everything that was measured as tables of a page."""
     machine, server = about["machine"], about["server"]
     sizes = ", ".join(f"{name} {value:,}" for name, value in about["sizes"].items())
-    told = ", ".join(f"{name} {value}" for name, value in server.items())
+    settings = ", ".join(f"{name} {value}" for name, value in server.items() if name != "server_version")
+    where = f"{machine['processors']} processors, {machine['system']}, Python {machine['python']}"
     before, after = machine["load"], about.get("load_after", machine["load"])
     lines = [
-        f"{machine['processors']} processors, {machine['system']}, Python {machine['python']}, PostgreSQL {told}.",
+        f"{where}, PostgreSQL {server['server_version']} ({settings}).",
         f"A commit waits {about['flush_us']:.0f} µs for the disk at least.",
         f"The machine's load average was {before:.1f} before the run and {after:.1f} after it.",
         f"Sizes: {sizes}.",
@@ -82,12 +88,22 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def replace_figures(page: Path, figures: str) -> None:
+    """Put the tables of a run in the place of those that stand between the marks of a page."""
+    before, _mark, rest = page.read_text(encoding="utf-8").partition(FIGURES_BEGIN)
+    _old, end, after = rest.partition(FIGURES_END)
+    if not end:
+        raise ValueError(f"{page} has no {FIGURES_BEGIN} … {FIGURES_END}")
+    page.write_text(f"{before}{FIGURES_BEGIN}\n\n{figures}\n{FIGURES_END}{after}", encoding="utf-8")
+
+
 def _rows_of(section: Section) -> list[str]:
     rows = ["| | p50 µs | ratio (min – max) | p99 ratio | CPU µs | server's | CPU ratio | budget |", "|---" * 8 + "|"]
     for line in section.lines:
         verdict = {True: ": met", False: ": missed", None: ""}[line.met]
+        spread = f"{_ratio(line.ratio_min)} – {_ratio(line.ratio_max)}"
         rows.append(
-            f"| {line.name} | {line.p50 * 1e6:,.1f} | {line.ratio:.2f} ({line.ratio_min:.2f} – {line.ratio_max:.2f}) "
+            f"| {line.name} | {line.p50 * 1e6:,.1f} | {_ratio(line.ratio)} ({spread}) "
             f"| {line.p99_ratio:.2f} | {line.cpu * 1e6:,.1f} | {line.server_cpu * 1e6:,.1f} | {line.cpu_ratio:.2f} "
             f"| {_bound(line)}{verdict} |"
         )
@@ -99,7 +115,7 @@ def machine() -> dict[str, Any]:
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "processors": os.cpu_count(),
         "load": os.getloadavg()[0],
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},

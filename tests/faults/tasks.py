@@ -59,7 +59,7 @@ def _tell_times(diary: Diary, orders: Orders) -> None:
 
 def recover(_orders: Orders) -> dict[str, Any]:
     """Drain what all have left, as `manage.py replay` does, and say what came of it."""
-    done = replay(timeout=60)
+    done = replay(timeout=240)
     return {"moved": done.moved, "remaining": done.remaining, "dead_lettered": done.dead_lettered}
 
 

@@ -119,7 +119,7 @@ def test_refuses_every_bad_value_of_every_parameter(world, call) -> None:
         for value in bad_values(kind) if kind not in COMPOUND else ():
             if "reference" in kind:
                 # A row that is missing is waited for while refused fills are still on their way to their shelf.
-                assert world.trades.flush(timeout=30)
+                assert world.trades.flush(timeout=120)
             problem = complaint(refusal(method, {**keywords, name: value}), name, value)
             if problem is not None:
                 complaints.append(f"{name}, {type(value).__name__} {shown(value)}: {problem}")

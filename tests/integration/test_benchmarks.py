@@ -27,8 +27,11 @@ def test_every_benchmark_runs_and_tells_its_figures(tmp_path) -> None:
     ours = {SCRATCH_VARIABLE, "PYTEST_XDIST_WORKER"}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
 
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures -->\nolder figures\n<!-- end of figures -->\nafter\n")
+
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--out", str(tmp_path)],
+        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--out", str(tmp_path), "--into", str(page)],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
 
@@ -38,3 +41,8 @@ def test_every_benchmark_runs_and_tells_its_figures(tmp_path) -> None:
     assert all(line["p50"] > 0 for section in told["sections"].values() for line in section["lines"])
     assert told["memory"]["methods"]["Friren bulk_log"] is not None
     assert (tmp_path / "benchmarks.png").stat().st_size > 10_000
+    shown = page.read_text()
+    assert (tmp_path / "benchmarks.md").read_text() in shown
+    assert "older figures" not in shown
+    assert (shown.startswith("before\n"), shown.endswith("after\n")) == (True, True)
+    assert all(f"(`{name}`)" in shown for name in [*SECTIONS, "memory"])

@@ -59,8 +59,9 @@ class RegimeLogger(Service):
         detector: str = "MANUAL",
         mode: str = "direct",
         using: str = "default",
+        durability: str | None = None,
     ) -> None:
-        super().__init__(mode=mode, using=using)
+        super().__init__(mode=mode, using=using, durability=durability)
         self.account = None if account is MARKET_WIDE else find_account(account)
         self.detector = spec_of(RegimeHistory).fields["detector"].check("detector", detector)
 

@@ -24,6 +24,16 @@ class Files:
     truncate = staticmethod(os.ftruncate)
     close = staticmethod(os.close)
 
+    def sync_and_close(self, handle: int) -> OSError | None:
+        """Sync a file by a handle that nobody needs afterwards; return what the disk said when it refused."""
+        try:
+            self.datasync(handle)
+        except OSError as exc:
+            return exc
+        finally:
+            os.close(handle)
+        return None
+
     def write_all(self, handle: int, data: bytes) -> int:
         """Write, in one call unless the system splits it; a full disk takes a part and refuses the next call."""
         written = self.write(handle, data)

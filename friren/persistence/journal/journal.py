@@ -207,13 +207,22 @@ class Journal:
 
     def _begin(self, first_seq: int, records: bytes = b"") -> int:
         """Create a segment and make it the current one; return its handle. Errors as of `begin_segment`."""
+        try:
+            return self._begin_there(first_seq, records)
+        except FileNotFoundError:
+            if self._last:
+                raise
+            self._release()  # its folder was taken for a dead process's, before its lock could be seen
+            return self._begin_there(first_seq, records)
+
+    def _begin_there(self, first_seq: int, records: bytes) -> int:
         if self._lock_handle == _NONE:
             make_producer_directory(self._root, self.address, self.producer, self._files)
             with contextlib.suppress(OSError):  # a file system without locks is one all the same
-                self._lock_handle = locking.hold(self.directory / LOCK, self._files) or _NONE
-        handle, self._segment, self._size = begin_segment(
-            self.directory, first_seq, segment_header(self.producer, first_seq, self.address), records, self._files
-        )
+                lock = locking.hold(self.directory / LOCK, self._files, patience=settings.LOCK_PATIENCE_SECONDS)
+                self._lock_handle = _NONE if lock is None else lock
+        header = segment_header(self.producer, first_seq, self.address)
+        handle, self._segment, self._size = begin_segment(self.directory, first_seq, header, records, self._files)
         return handle
 
     def _commit(self, seq: int) -> None:
@@ -232,7 +241,7 @@ class Journal:
                     self._sync_here()
                     return
                 self._in_flight = True
-            failure = self._sync_copy(handle)
+            failure = self._files.sync_and_close(handle)
             with self._lock:
                 self._in_flight = False
                 if failure is not None:
@@ -244,15 +253,6 @@ class Journal:
                 if self._handle != _NONE and self._size > self._segment_bytes:
                     with contextlib.suppress(JournalUnavailableError):  # the next record will hear of it
                         self._roll()
-
-    def _sync_copy(self, handle: int) -> OSError | None:
-        try:
-            self._files.datasync(handle)
-        except OSError as exc:
-            return exc
-        finally:
-            os.close(handle)
-        return None
 
     def _rewrite(self, exc: OSError) -> None:
         """

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from friren.locking import try_lock
 from friren.persistence.journal.files import FILES, Files
 
 __all__ = ["hold", "is_held"]
 
+GLANCE_SECONDS: Final = 0.001
 
-def hold(path: Path, files: Files = FILES) -> int | None:
-    """Take the lock and return its handle, closing which gives it back; None when another process holds it."""
-    handle = files.open_lock(path)
-    if try_lock(handle):
-        return handle
-    files.close(handle)
-    return None
+
+def hold(path: Path, files: Files = FILES, *, patience: float = 0.0) -> int | None:
+    """
+    Take the lock and return its handle, closing which gives it back; None when another process holds it.
+
+    Args:
+        patience: seconds to wait for somebody who only looks whether it is held, and holds it for that moment.
+    """
+    handle, until = files.open_lock(path), time.monotonic() + patience
+    while not try_lock(handle):
+        if time.monotonic() >= until:
+            files.close(handle)
+            return None
+        time.sleep(GLANCE_SECONDS)
+    return handle
 
 
 def is_held(path: Path) -> bool:

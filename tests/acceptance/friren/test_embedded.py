@@ -158,7 +158,7 @@ ask(); print("ready", flush=True); sys.stdin.readline(); ask(); print("again")
         ) as process:
             assert process.stdout.readline() == "ready\n"
             ThrowAwayServer(home).kill()
-            stdout, stderr = process.communicate("\n", timeout=60)
+            stdout, stderr = process.communicate("\n", timeout=240)
 
         assert stdout == "again\n", stderr
 
@@ -251,14 +251,14 @@ class TestLeavesAlone:
     def test_setup_starts_nothing_when_told_so(self, home) -> None:
         code = "import friren; friren.setup()"
         process = python(code, home=home, FRIREN_EMBEDDED_AUTOSTART="false")
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
 
         assert process.returncode == 0
         assert not embedded.locate(home).root.exists()
 
     def test_setup_never_migrates_a_server(self, server) -> None:
         process = python("import friren; friren.setup()", home=server.home, **server.environment())
-        _stdout, stderr = process.communicate(timeout=60)
+        _stdout, stderr = process.communicate(timeout=240)
 
         assert process.returncode == 0
         assert "migrations are not applied" in stderr

@@ -47,7 +47,7 @@ def keeper(migrated):
     one = Keeper(migrated)
     yield one
     one.process.stdin.close()
-    one.process.wait(timeout=120)
+    one.process.wait(timeout=240)
     one.process.stdout.close()
 
 
@@ -106,5 +106,5 @@ def test_with_the_database_down_from_the_start_nothing_is_known_and_nothing_rais
     assert told["by_symbol"] == {"keys": [], "as_of": False, "stale": True}
     assert told["close_period"] == told["rebuild"] == STEP
     keeper.process.stdin.close()
-    keeper.process.wait(timeout=120)
+    keeper.process.wait(timeout=240)
     keeper.process.stdout.close()

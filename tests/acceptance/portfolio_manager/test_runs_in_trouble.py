@@ -151,7 +151,7 @@ def test_ctrl_c_ends_a_run_with_one_line_and_loses_nothing(migrated, bars, progr
     process = begin(migrated, bars, program=program)
     wait_for_signals(migrated)
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=240)
 
     assert process.returncode == 130
     assert "Traceback" not in err, err

@@ -152,7 +152,7 @@ def log_in_turns(records_max: str, mode: str = "direct") -> None:
                 told.call(trades.log_order, order_id=f"O{number}", **{k: trade(number)[k] for k in kept})
             else:
                 told.call(signals.log_signal, symbol="AAPL", signal_type="BUY", timestamp=MOMENT)
-        told.say(flushed=trades.flush(timeout=20) if what == "flush" else None, **_figures())
+        told.say(flushed=trades.flush(timeout=120) if what == "flush" else None, **_figures())
 
 
 def log_round_trips() -> None:

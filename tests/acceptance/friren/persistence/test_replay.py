@@ -172,7 +172,7 @@ def test_adopters_at_work_together_store_everything_once(root, book) -> None:
         adopter.stdin.write("go\n")
         adopter.stdin.flush()
     for adopter in adopters:
-        moved += int(adopter.communicate(timeout=60)[0])
+        moved += int(adopter.communicate(timeout=240)[0])
     assert moved == 3000
     assert Trade.objects.count() == 3000
     assert_all_accounted_for(root)

@@ -44,7 +44,7 @@ def bad(account) -> Fact:
 
 
 def drained(journal):
-    return Drainer(journal).drain_all(timeout=30)
+    return Drainer(journal).drain_all(timeout=120)
 
 
 class TestTheRecord:
@@ -178,7 +178,7 @@ class TestCorrections:
         wrong = trades.log_trade(**told)
         first, again = (trades.correct_trade(wrong, reason="price", corrected={**told, "price": 178}) for _ in range(2))
 
-        assert trades.flush(30)
+        assert trades.flush(120)
         assert first[1].id == again[1].id
         if trades.recorder.mode == "direct":
             assert [receipt.outcome for receipt in (*first, *again)] == [STORED, STORED, DUPLICATE, DUPLICATE]
@@ -192,7 +192,7 @@ class TestCorrections:
         for price in (178, 179):
             trades.correct_trade(wrong, reason="price", corrected={**told, "price": price})
 
-        assert trades.flush(30)
+        assert trades.flush(120)
         (letter,) = letters()
         assert (letter.kind, letter.error_class) == ("group", "KeyReusedError")
         assert "corrects=" in letter.error

@@ -135,7 +135,7 @@ class TestDirectMode:
                     return store(write, **told)
                 finally:
                     rival.commit()
-                    assert engine.flush(10)
+                    assert engine.flush(120)
 
             monkeypatch.setattr(engine, "store", slow)
             if bulk:
@@ -161,7 +161,7 @@ class TestDirectMode:
 
 class TestRefusedFills:
     def _kept(self):
-        assert engine_for().flush(10)
+        assert engine_for().flush(120)
         return DeadLetter.objects.get(shelf="rejected")
 
     @pytest.mark.parametrize("mode", ["direct", "journal"])
@@ -185,7 +185,7 @@ class TestRefusedFills:
     def test_a_signal_is_no_fill(self, book) -> None:
         with pytest.raises(RejectedRecordError):
             SignalLogger(account=book).log_signal(symbol="AAPL", signal_type="WAIT", timestamp=AT)
-        assert engine_for().flush(10)
+        assert engine_for().flush(120)
         assert not DeadLetter.objects.exists()
 
 
@@ -249,7 +249,7 @@ class TestAccountsInAnOutage:
         assert accounts.find_account(book.id) == book
         receipt = TradeLogger(account="offline").log_trade(**FILL)
         assert receipt.outcome is WriteOutcome.JOURNALED
-        assert engine_for().flush(10)
+        assert engine_for().flush(120)
         assert Trade.objects.get(id=receipt.id).account.environment == "LIVE"
 
     def test_an_account_that_nobody_opened_is_a_typo_then_too(self, away) -> None:

@@ -113,3 +113,13 @@ def test_a_fact_that_never_commits_holds_nothing_up_once_it_is_gone(account, ses
     third = record(tracker, 3)
     more = record_until_booked(tracker, Trade.objects.get(id=third.id).recorded_seq, minute=3)
     assert PositionFill.objects.count() == 3 + more
+
+
+def test_what_had_gathered_is_not_looked_through_again(account) -> None:
+    tracker, logger = PortfolioTracker(account), TradeLogger(account)
+    record(tracker, 0)
+    fill = {"symbol": "AAPL", "action": "buy", "quantity": D(1), "price": D(10)}
+    logger.bulk_log([fill | {"timestamp": at(1 + number)} for number in range(120)])
+    assert len(tracker.get_current_positions()) == 1
+    assert booked_seq() >= Trade.objects.latest("recorded_seq").recorded_seq
+    assert stored_books(account.id) == folded_books(account)

@@ -210,7 +210,7 @@ def unbooked_bust(tracker, account) -> dict[str, Any]:
 def unbooked_cash(tracker, account) -> dict[str, Any]:
     logged = PortfolioTracker(account, mode="journal")
     logged.record_cash("INTEREST", D(1), at(11))
-    assert logged.flush(10)
+    assert logged.flush(120)
     return fill(12)
 
 

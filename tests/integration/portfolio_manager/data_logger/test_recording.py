@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from friren.accounts import open_account
 from friren.core.ids import new_id
 from friren.errors import KeyReusedError, RejectedRecordError
 from friren.persistence.engines import engine_for
+from portfolio_manager.booking import catch_up
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import AccountState, CashMovement, CorporateAction, LedgerEntry, Position, PositionFill
 from tests.books import at
@@ -349,3 +351,22 @@ def test_an_instrument_that_the_books_cannot_hold_keeps_no_other_from_being_book
     assert {row.symbol: row.quantity for row in tracker.get_current_positions()} == {"AAPL": D("6e19"), "MSFT": D(40)}
     assert tracker.update_position(fine).outcome == "DUPLICATE"
     assert stored_books(account.id) == folded_books(account)
+
+
+def test_what_takes_longer_than_a_call_may_wait_is_booked_in_the_background(tracker, account, monkeypatch) -> None:
+    tracker.record_trade(**buy(1))
+    TradeLogger(account).log_trade(**buy(2, "5"))
+    monkeypatch.setattr(engine_for()._patient, "deadline", 0.5)
+
+    def long_work(key, *, using) -> int:
+        time.sleep(0.6)
+        return catch_up(key, using=using)
+
+    monkeypatch.setattr("portfolio_manager.data_logger.portfolio_tracker.catch_up", long_work)
+    found = tracker.get_current_positions()
+    assert (found, found.as_of) == ([], None)
+    until = time.monotonic() + 60
+    while only_position().quantity != D(15):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert [row.quantity for row in tracker.get_current_positions()] == [D(15)]

@@ -48,7 +48,7 @@ def direct():
 
 
 def drained() -> None:
-    assert engine_for().flush(30)
+    assert engine_for().flush(120)
 
 
 def outcomes(receipt):

@@ -238,7 +238,7 @@ class TestTrouble:
             patch.setattr(price_loading, "load_within", fail_the_third)
             code, report, _stderr = run(path)
         assert (code, counts(report), report["journaled"]) == (0, (20, 0, 0, 0, 0), 10)
-        assert engine_for().flush(30)
+        assert engine_for().flush(120)
         assert Price.objects.count() == 30
 
         assert counts(run(path)[1]) == (0, 30, 0, 0, 0)

@@ -17,8 +17,10 @@ from friren.persistence.journal import (
     JournalReader,
     JournalUnavailableError,
     Record,
+    expiry,
     journals_of,
     journals_under,
+    locking,
 )
 
 from .conftest import ADDRESS
@@ -179,6 +181,35 @@ def test_drained_segments_stay_as_a_second_copy_until_their_time_comes(journal, 
     journal.drained(300)
     assert sorted(journal.directory.glob("*.seg")) == left[-1:]  # the one being written stays
     assert journal.append(b"more", sync=True) == 301
+
+
+def test_a_writer_that_is_looked_at_in_the_moment_of_its_birth_holds_its_lock_all_the_same(journal, files) -> None:
+    really = files.open_lock
+
+    def looked_at(path):
+        handle = really(path)
+        looking = locking.hold(path)
+        threading.Timer(0.005, os.close, (looking,)).start()
+        return handle
+
+    files.open_lock = looked_at
+    journal.append(b"first", sync=False)
+    assert JournalReader(journal.directory, ADDRESS).alive
+
+
+def test_a_writer_whose_empty_folder_is_removed_in_the_moment_of_its_birth_makes_it_again(journal, files) -> None:
+    really, turns = files.create, iter([True])
+
+    def create(path):
+        if path.suffix == ".seg" and next(turns, False):
+            expiry.remove_if_empty(path.parent, lock="lock")
+            assert not path.parent.exists()
+        return really(path)
+
+    files.create = create
+    journal.append(b"first", sync=True)
+    assert [item.payload for item in read_all(journal)] == [b"first"]
+    assert JournalReader(journal.directory, ADDRESS).alive
 
 
 def test_drained_segments_go_the_oldest_first(journal, files, monkeypatch) -> None:
