@@ -12,7 +12,7 @@ from tests.faults import power_cuts
 from tests.faults.disk import Disk
 
 ADDRESS = Address(host="db.example", port="5432", name="trading")
-HISTORIES = 300
+HISTORIES = 200
 SEED = 20261120
 
 
