@@ -80,9 +80,11 @@ def _begin_anew() -> None:
 
     from friren.persistence import engines
 
-    if any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing()):
+    journal = Path(settings.FRIREN_HOME) / "journal"
+    used = any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing())
+    if used or journal.exists():  # a process that a test began may have left one too
         engines.close_all()
-        shutil.rmtree(Path(settings.FRIREN_HOME) / "journal", ignore_errors=True)
+        shutil.rmtree(journal, ignore_errors=True)
 
 
 @pytest.fixture
