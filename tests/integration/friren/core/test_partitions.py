@@ -42,52 +42,52 @@ def before(_database):
 
 
 def test_makes_the_months_that_are_missing(before) -> None:
-    days = [dt.date(1987, 10, 19), dt.date(1987, 10, 20), dt.date(1987, 12, 31), dt.date(1988, 1, 1)]
+    days = [dt.date(1887, 10, 19), dt.date(1887, 10, 20), dt.date(1887, 12, 31), dt.date(1888, 1, 1)]
 
     assert [ensure_months(TABLE, days), ensure_months(TABLE, days), ensure_months(TABLE, [])] == [3, 0, 0]
 
     made = partitions()
-    assert made.keys() - before.keys() == {f"{TABLE}_y1987m10", f"{TABLE}_y1987m12", f"{TABLE}_y1988m01"}
-    assert made[f"{TABLE}_y1987m12"] == "FOR VALUES FROM ('1987-12-01 00:00:00+00') TO ('1988-01-01 00:00:00+00')"
+    assert made.keys() - before.keys() == {f"{TABLE}_y1887m10", f"{TABLE}_y1887m12", f"{TABLE}_y1888m01"}
+    assert made[f"{TABLE}_y1887m12"] == "FOR VALUES FROM ('1887-12-01 00:00:00+00') TO ('1888-01-01 00:00:00+00')"
 
 
 def test_rows_go_to_the_month_of_their_utc_time() -> None:
-    ensure_months(TABLE, [dt.date(1987, 10, 1), dt.date(1987, 11, 1)])
-    last = PriceFactory(timestamp=dt.datetime(1987, 10, 31, tzinfo=dt.UTC))
-    first = PriceFactory(timestamp=dt.datetime(1987, 11, 1, tzinfo=dt.UTC))
+    ensure_months(TABLE, [dt.date(1887, 10, 1), dt.date(1887, 11, 1)])
+    last = PriceFactory(timestamp=dt.datetime(1887, 10, 31, tzinfo=dt.UTC))
+    first = PriceFactory(timestamp=dt.datetime(1887, 11, 1, tzinfo=dt.UTC))
 
-    assert (partition_of(last), partition_of(first)) == (f"{TABLE}_y1987m10", f"{TABLE}_y1987m11")
+    assert (partition_of(last), partition_of(first)) == (f"{TABLE}_y1887m10", f"{TABLE}_y1887m11")
 
 
 def test_months_are_those_of_utc_whatever_the_session_says() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET TimeZone = 'Asia/Tokyo'")
     try:
-        ensure_months(TABLE, [dt.date(1987, 10, 1)])
+        ensure_months(TABLE, [dt.date(1887, 10, 1)])
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
 
     assert (
-        partitions()[f"{TABLE}_y1987m10"] == "FOR VALUES FROM ('1987-10-01 00:00:00+00') TO ('1987-11-01 00:00:00+00')"
+        partitions()[f"{TABLE}_y1887m10"] == "FOR VALUES FROM ('1887-10-01 00:00:00+00') TO ('1887-11-01 00:00:00+00')"
     )
 
 
 def test_rows_that_lie_in_the_default_partition_stay_there() -> None:
     with connection.cursor() as cursor:
-        row = PriceFactory(timestamp=dt.datetime(1987, 10, 19, tzinfo=dt.UTC))
+        row = PriceFactory(timestamp=dt.datetime(1887, 10, 19, tzinfo=dt.UTC))
         own = partition_of(row)
         if own != f"{TABLE}_default":  # its writer made the month
             cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {own}")
             cursor.execute(f"INSERT INTO {TABLE} SELECT * FROM {own}")
             cursor.execute(f"DROP TABLE {own}")
 
-    assert ensure_months(TABLE, [dt.date(1987, 10, 1)]) == 0
+    assert ensure_months(TABLE, [dt.date(1887, 10, 1)]) == 0
     assert partition_of(row) == f"{TABLE}_default"
 
 
 def test_many_writers_may_ask_for_the_same_months(before) -> None:
-    days = [dt.date(1987, month, 1) for month in range(1, 13)]
+    days = [dt.date(1887, month, 1) for month in range(1, 13)]
 
     def ask(_number: int) -> int:
         try:
@@ -105,4 +105,4 @@ def test_many_writers_may_ask_for_the_same_months(before) -> None:
 @pytest.mark.parametrize("table", ["trading_engine_trade", "no_such_table", "pg_class; DROP TABLE core_account"])
 def test_nothing_but_a_month_of_a_partitioned_table_is_made(table) -> None:
     with pytest.raises(DatabaseError, match="is not a partitioned table"):
-        ensure_months(table, [dt.date(1987, 10, 1)])
+        ensure_months(table, [dt.date(1887, 10, 1)])
