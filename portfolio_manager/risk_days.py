@@ -19,9 +19,9 @@ from friren.persistence import checks
 from friren.persistence.audit import record_change
 from friren.persistence.codec import register_record
 from friren.persistence.facts import Fact, spec_of
-from friren.persistence.handlers import MissingRowError, Verdict, register_handler
+from friren.persistence.handlers import MissingRowError, Verdict, one_by_batch, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
-from friren.persistence.receipts import Receipt, WriteOutcome
+from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.models import RiskMetrics
 
 __all__ = ["FIGURES", "register", "risk_day"]
@@ -36,7 +36,7 @@ STAMPS: Final = ("created_at", "updated_at")
 def register() -> None:
     """Register the kind `risk_metrics`."""
     register_record(KIND, {name: field.wire for name, field in spec_of(RiskMetrics).fields.items()})
-    register_handler(KIND, _store, batch=_store_all, after=(Account,))
+    register_handler(KIND, one_by_batch(_store_all), batch=_store_all, after=(Account,))
     register_policy(KIND, KindPolicy(ordered=True))
 
 
@@ -57,14 +57,7 @@ def risk_day(account: AccountHandle, told: Mapping[str, Any]) -> Fact:
     return Fact(kind=KIND, id=natural_id(KIND, account.id, day), values=values)
 
 
-def _store(fact: Fact, *, using: str) -> Receipt:
-    (verdict,) = _store_all([fact], using=using)
-    if isinstance(verdict, Exception):
-        raise verdict
-    return Receipt(fact.id, verdict)
-
-
-def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None = None) -> list[Verdict]:
+def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
     del producer  # the table names none
     accounts = {fact.values["account"] for fact in facts}
     known = set(Account.objects.using(using).filter(id__in=accounts).values_list("id", flat=True))

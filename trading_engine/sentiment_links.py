@@ -9,8 +9,8 @@ from uuid import UUID
 from friren.core.ids import natural_id
 from friren.persistence.codec import register_record
 from friren.persistence.facts import Fact
-from friren.persistence.handlers import MissingRowError, Verdict, register_handler
-from friren.persistence.receipts import Receipt, WriteOutcome
+from friren.persistence.handlers import MissingRowError, Verdict, one_by_batch, register_handler
+from friren.persistence.receipts import WriteOutcome
 from trading_engine.models import SentimentData, Trade, TradeSentiment
 
 __all__ = ["link_fact", "register"]
@@ -21,7 +21,7 @@ KIND: Final = "trade_sentiment"
 def register() -> None:
     """Register the kind `trade_sentiment`."""
     register_record(KIND, {"trade": UUID, "sentiment": UUID})
-    register_handler(KIND, _store, batch=_store_all, after=(Trade, SentimentData))
+    register_handler(KIND, one_by_batch(_store_all), batch=_store_all, after=(Trade, SentimentData))
 
 
 def link_fact(trade: UUID, sentiment: UUID) -> Fact:
@@ -29,14 +29,7 @@ def link_fact(trade: UUID, sentiment: UUID) -> Fact:
     return Fact(kind=KIND, id=natural_id(KIND, trade, sentiment), values={"trade": trade, "sentiment": sentiment})
 
 
-def _store(fact: Fact, *, using: str) -> Receipt:
-    (verdict,) = _store_all([fact], using=using)
-    if isinstance(verdict, Exception):
-        raise verdict
-    return Receipt(fact.id, verdict)
-
-
-def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None = None) -> list[Verdict]:
+def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
     del producer  # the table names none
     links = [(fact.values["trade"], fact.values["sentiment"]) for fact in facts]
     trades, sentiments = ({link[place] for link in links} for place in (0, 1))

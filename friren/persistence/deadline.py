@@ -20,7 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 from psycopg.abc import PQGen
 
-from friren.persistence.roundtrip import Prepared
+from friren.persistence.prepared import Prepared
 from friren.persistence.settings import LOCK_WAIT_SHARE, STATEMENT_SHARE
 
 __all__ = ["BoundedConnection", "DeadlineExceededError", "WorkTooLongError", "bounded_wrapper"]
@@ -51,13 +51,13 @@ class BoundedConnection(psycopg.Connection[Any]):
     """
 
     deadline_at: float | None = None
-    exchanged: Prepared | None = None  # see `roundtrip.exchange`
+    friren_prepared: Prepared | None = None
 
     def rollback(self) -> None:
         """Roll back; psycopg then has the server let go of all that was prepared on the connection, ours too."""
         super().rollback()
-        if self.exchanged is not None:
-            self.exchanged.names.clear()
+        if self.friren_prepared is not None:
+            self.friren_prepared.names.clear()
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         """Consume a generator of psycopg's that operates on this connection, until the deadline at most."""

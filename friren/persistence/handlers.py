@@ -34,6 +34,7 @@ __all__ = [
     "handler_of",
     "insert",
     "maker_of",
+    "one_by_batch",
     "one_commit",
     "prepare_of",
     "producer_of",
@@ -95,6 +96,18 @@ def register_handler(
     _tables_before[kind] = tuple(after)
     if makes is not None:
         _makers[makes] = kind
+
+
+def one_by_batch(batch: BatchHandler) -> Handler:
+    """Return the handler of a single fact for a kind whose batch form says it all."""
+
+    def store(fact: Fact, *, using: str) -> Receipt:
+        (verdict,) = batch([fact], using=using, producer=None)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return Receipt(fact.id, verdict)
+
+    return store
 
 
 def handler_of(kind: str) -> Handler | None:

@@ -63,4 +63,4 @@ def _statement_of(kind: str) -> Statement:
         f'INSERT INTO "{layout.table}" ({names}) VALUES ({marks}) '  # noqa: S608
         "ON CONFLICT (id) DO NOTHING RETURNING id"
     )
-    return Statement(f"friren_insert_{kind}".encode(), sql.encode(), layout.formats)
+    return Statement(sql.encode(), layout.formats)

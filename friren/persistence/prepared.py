@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,11 +12,9 @@ from psycopg import adapt, generators, pq
 from psycopg.errors import error_from_result
 from psycopg.types.datetime import TimestamptzLoader
 
-__all__ = ["Statement", "fetch_light", "run_statement"]
+__all__ = ["Prepared", "Statement", "fetch_light", "run_statement"]
 
 _read_json: Final = msgspec.json.Decoder().decode
-# The attribute of a connection that holds the names of what was prepared on it.
-_KNOWN: Final = "friren_statements"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,14 +23,35 @@ class Statement:
     A statement whose parameters are given as PostgreSQL reads them, see friren.persistence.wire.
 
     Attributes:
-        name: by which a connection knows it.
         sql: with parameters as $1, $2, …
         formats: of the parameters, in their order.
     """
 
-    name: bytes
     sql: bytes
     formats: tuple[int, ...]
+
+
+class Prepared:
+    """The statements that a connection has prepared. No name is used twice: what is forgotten may live on there."""
+
+    def __init__(self, raw: Any) -> None:
+        self.names: dict[bytes, bytes] = {}
+        self.transformer = adapt.Transformer.from_context(raw)
+        self._last = 0
+
+    @classmethod
+    def on(cls, raw: Any) -> Prepared:
+        """Return those of a connection of psycopg's."""
+        known: Prepared | None = getattr(raw, "friren_prepared", None)
+        if known is None:
+            known = raw.friren_prepared = cls(raw)
+        return known
+
+    def new_name(self, sql: bytes) -> bytes:
+        """Return a name under which `sql` is to be prepared."""
+        self._last += 1
+        name = self.names[sql] = b"friren_%d" % self._last
+        return name
 
 
 def fetch_light(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -86,16 +104,12 @@ def _run(connection: psycopg.Connection[Any], statement: Statement, parameters: 
     if connection.prepare_threshold is None:  # behind a pooler that lends connections by transaction
         pgconn.send_query_params(statement.sql, parameters, param_formats=statement.formats)
         return _answer(connection)
-    known: set[bytes] | None = getattr(connection, _KNOWN, None)
-    if known is None:
-        known = set()
-        setattr(connection, _KNOWN, known)
+    known = Prepared.on(connection)
     try:
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.InvalidSqlStatementName:
-        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again. What else was dropped
-        # then is found out in its turn; it may have been prepared again since.
-        known.discard(statement.name)
+        # psycopg drops all statements after a ROLLBACK. Nothing was executed: prepare it again.
+        known.names.clear()
         return _execute(connection, statement, parameters, known)
     except psycopg.errors.FeatureNotSupported:
         # "cached plan must not change result type", after an ALTER TYPE: who asks next has a connection without plans.
@@ -104,15 +118,19 @@ def _run(connection: psycopg.Connection[Any], statement: Statement, parameters: 
 
 
 def _execute(
-    connection: psycopg.Connection[Any], statement: Statement, parameters: Sequence[bytes | None], known: set[bytes]
+    connection: psycopg.Connection[Any], statement: Statement, parameters: Sequence[bytes | None], known: Prepared
 ) -> int:
     pgconn = connection.pgconn
-    if statement.name not in known:
-        pgconn.send_prepare(statement.name, statement.sql)
-        with contextlib.suppress(psycopg.errors.DuplicatePreparedStatement):  # somebody broke off before the answer
+    name = known.names.get(statement.sql)
+    if name is None:
+        name = known.new_name(statement.sql)
+        try:
+            pgconn.send_prepare(name, statement.sql)
             _answer(connection)
-        known.add(statement.name)
-    pgconn.send_query_prepared(statement.name, parameters, statement.formats)
+        except BaseException:  # whatever it is, nobody may count on it
+            known.names.pop(statement.sql, None)
+            raise
+    pgconn.send_query_prepared(name, parameters, statement.formats)
     return _answer(connection)
 
 

@@ -235,15 +235,12 @@ class Recorder:
         raise _final(error)
 
     def _record_batch(self, facts: Sequence[Fact]) -> list[handlers.Verdict]:
-        self._refuse()
         engine = engine_for(self.using)
         policies = [policy_of(fact.kind) for fact in facts]
-        if not self._direct or (any(policy.ordered for policy in policies) and not engine.caught_up()):
-            return [self._accept(fact).outcome for fact in facts]
         behind = engine.backlog > 0  # before the attempt, as in _store
         try:
-            verdicts = engine.store(
-                lambda alias: store_batch(facts, using=alias), deadline=settings.BULK_DEADLINE_SECONDS
+            verdicts = self.store_many(
+                lambda alias: store_batch(facts, using=alias), ordered=any(policy.ordered for policy in policies)
             )
         except RejectedRecordError:
             # Refused as a whole: what no question to the set could find shows one by one.

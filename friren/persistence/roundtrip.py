@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import PyFormat
 from psycopg.generators import fetch_many, send
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from friren.persistence.prepared import Statement
+from friren.persistence.prepared import Prepared, Statement
 
-__all__ = ["Call", "Prepared", "Row", "exchange"]
+__all__ = ["Call", "Row", "exchange"]
 
 Row = tuple[Any, ...]
 # SQL with psycopg's placeholders and their values, or a statement whose parameters are encoded.
@@ -30,21 +30,6 @@ Call = tuple[str, "dict[str, Any] | Sequence[Any]"] | tuple[Statement, "Sequence
 _PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?s|%%")
 NO_SUCH_STATEMENT: Final = "26000"
 _DONE: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK})
-
-
-class Prepared:
-    """The statements that a connection has prepared. No name is used twice: what is forgotten may live on there."""
-
-    def __init__(self, raw: Any) -> None:
-        self.names: dict[bytes, bytes] = {}
-        self.transformer = Transformer.from_context(raw)
-        self._last = 0
-
-    def new_name(self, sql: bytes) -> bytes:
-        """Return a name under which `sql` is to be prepared."""
-        self._last += 1
-        name = self.names[sql] = b"friren_%d" % self._last
-        return name
 
 
 def exchange(connection: Any, *calls: Call) -> list[list[Row]]:
@@ -65,10 +50,7 @@ def exchange(connection: Any, *calls: Call) -> list[list[Row]]:
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors, raw.lock:
-        known = getattr(raw, "exchanged", None)
-        if known is None:
-            known = raw.exchanged = Prepared(raw)
-        return _exchange(raw, known, calls)
+        return _exchange(raw, Prepared.on(raw), calls)
 
 
 def _exchange(raw: Any, known: Prepared, calls: Sequence[Call]) -> list[list[Row]]:
