@@ -54,7 +54,8 @@ def _let_go(theirs: set[psycopg.Connection[Any]]) -> None:
     Close the child's ends of its parent's connections, without a word to the server.
 
     A socket is closed when nobody has it open any more: as long as the child lived, a parent that was killed would
-    keep its sessions, with the locks of a transaction that it was in.
+    keep its sessions, with the locks of a transaction that it was in. One that a pool is just opening is not known yet;
+    it has no transaction.
     """
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for connection in theirs:
