@@ -35,6 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
+from tests.factories.operations import AuditBlockFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -57,6 +58,7 @@ __all__ = [
     "MONDAY",
     "AccountFactory",
     "AccountStateFactory",
+    "AuditBlockFactory",
     "AuditLogFactory",
     "BacktestResultFactory",
     "BacktestRunFactory",
