@@ -35,7 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory
+from tests.factories.operations import AuditBlockFactory, BackupRecordFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -62,6 +62,7 @@ __all__ = [
     "AuditLogFactory",
     "BacktestResultFactory",
     "BacktestRunFactory",
+    "BackupRecordFactory",
     "CashMovementFactory",
     "CorporateActionFactory",
     "DeadLetterFactory",
