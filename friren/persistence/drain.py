@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from friren.persistence import settings
 from friren.persistence.batches import apply_batch, is_foundation, prepare
+from friren.persistence.bell import Bell
 from friren.persistence.copy import is_refusal
 from friren.persistence.cursors import Drained, FencedError, Moved, lock_cursor, move_cursor, read_cursor
 from friren.persistence.handlers import MissingRowError, Verdict, one_commit
@@ -84,7 +85,7 @@ class Drainer:
         self._seq: int | None = None
         self._position = 0
         self._waits = ParentWaits()
-        self._awake, self._hurried, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._awake, self._hurried, self._stopping = Bell(), Bell(), threading.Event()
 
     @property
     def position(self) -> int:
@@ -151,7 +152,7 @@ class Drainer:
         """Drain until `stop`; for a thread of its own. Trouble with the database is waited out, never raised."""
         pause, told = 0.0, ""
         while not self._stopping.wait(pause):
-            self._awake.clear()
+            self._awake.hush()
             began = time.monotonic()
             try:
                 done = self.drain_once()
@@ -172,7 +173,7 @@ class Drainer:
                     # What is written meanwhile becomes a larger batch, and the writer has the processor.
                     took = time.monotonic() - began
                     self._hurried.wait(min(settings.DRAIN_GATHER_SHARE * took, settings.DRAIN_GATHER_SECONDS_MAX))
-                    self._hurried.clear()
+                    self._hurried.hush()
             elif done.waiting:
                 pause = settings.DRAIN_WAIT_SECONDS
             else:
@@ -183,19 +184,18 @@ class Drainer:
 
     def wake(self) -> None:
         """Something was appended: do not wait for the next look. Cheap enough for every append."""
-        if not self._awake.is_set():
-            self._awake.set()
+        self._awake.ring()
 
     def hurry(self) -> None:
         """Somebody waits for what was appended: do not let more gather."""
-        self._hurried.set()
+        self._hurried.ring()
         self.wake()
 
     def stop(self) -> None:
         """Let `run` return after the batch it is at. Safe from any thread and to call twice."""
         self._stopping.set()
-        self._hurried.set()
-        self._awake.set()
+        self._hurried.ring()
+        self._awake.ring()
 
     def _at(self) -> int:
         """Return where the cursor stands."""

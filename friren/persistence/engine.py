@@ -21,6 +21,7 @@ from friren.core.ids import new_id
 from friren.errors import StopTradingError
 from friren.persistence.adoption import adopt
 from friren.persistence.aliases import alias_of
+from friren.persistence.bell import Bell
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.codec import encode
@@ -79,9 +80,8 @@ class Engine:
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self._threads: list[threading.Thread] = []
-        self._something = threading.Event()
-        self._closing = threading.Event()
-        self._reachable = threading.Event()
+        self._something = Bell()
+        self._closing, self._reachable = threading.Event(), threading.Event()
         self._start(self._keep, "keeper")
         self._start(self._adopt, "adopter")
 
@@ -170,9 +170,10 @@ class Engine:
         with self._lock:
             if self._journal is None:
                 journal = Journal(self.root, self.address, producer=self.producer)
-                self._drainer = Drainer(journal, using=self.using)
-                self._journal = journal
-                self._start(self._drainer.run, "drainer")
+                drainer = Drainer(journal, using=self.using)
+                # Before anything can be appended: a caller that is cut off here leaves none that nobody drains.
+                self._start(drainer.run, "drainer")
+                self._drainer, self._journal = drainer, journal
             return self._journal
 
     def _remember(self, fact: Fact, record: Buffered) -> WriteOutcome:
@@ -193,12 +194,12 @@ class Engine:
         thread.start()
 
     def _wake(self) -> None:
-        self._something.set()
+        self._something.ring()
 
     def _keep(self) -> None:
         """Open connections that are wanted, probe a database that is away, move memory to disk."""
         while not self._closing.is_set():
-            self._something.clear()
+            self._something.hush()
             self._connect()
             if len(self.buffer.queue):
                 self.relieve()
@@ -241,6 +242,7 @@ class Engine:
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
+        waited = len(self.buffer.queue)
         with self._relieving:
             relieve(
                 self.buffer,
@@ -248,7 +250,7 @@ class Engine:
                 store=self.store,
                 producer=self.producer,
             )
-        if not len(self.buffer.queue):
+        if waited and not len(self.buffer.queue):
             log.warning("the records that were in memory are safe")
 
     # --- the end
@@ -276,11 +278,9 @@ class Engine:
             time.sleep(min(FLUSH_LOOK_SECONDS, max(0.0, until - time.monotonic())))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Flush within `timeout` seconds, then end; what is left is in the journal for the next process."""
-        # A database that is known to be away is not waited for.
+        """Flush within `timeout` seconds unless the database is away, then end; the journal keeps what is left."""
         done = self.flush(timeout if self.circuit.closed else 0.0)
-        if len(self.buffer.queue):
-            self.relieve()  # the last chance of what only memory has
+        self.relieve()  # the last chance of what only memory has
         self._closing.set()
         self._reachable.set()
         self._wake()
@@ -292,8 +292,7 @@ class Engine:
             self._journal.close()
         for direct in (self._writes, self._patient):
             direct.pool.close()
-        lost = len(self.buffer.queue)
-        if lost:
+        if lost := len(self.buffer.queue):
             log.critical("%d records are in memory alone: they are lost when this process ends", lost)
         if not done:
             log.warning("%d records are left in the journal below %s", self.backlog - lost, self.root)
