@@ -61,7 +61,7 @@ class Sizes:
 
 SMALL = Sizes(rounds=1, children=2, threads=32, cancelled=100, workers_killed=3, terminated=4, interrupted=300)
 FULL = Sizes(
-    rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200, terminated=200, interrupted=5_000
+    rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200, terminated=50, interrupted=3_000
 )
 
 
