@@ -101,7 +101,7 @@ def _rights(model: type[models.Model]) -> Iterator[tuple[str, tuple[str, ...]]]:
     if issubclass(model, FactModel | SeriesModel):
         own = tuple(str(field.column) for field in fields if field.name not in NUMBERED)
         yield "INSERT", own
-        moving = tuple(str(model._meta.get_field(name).column) for name in model.lifecycle)
+        moving = tuple(str(field.column) for field in fields if field.name in model.lifecycle)
         if issubclass(model, SeriesModel):
             # A bar can be revised, whose old values are kept.
             moving = tuple(name for name in own if name != "id")
@@ -124,7 +124,8 @@ def _refuse_powerful(role: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT rolsuper, (SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
-            "AND pg_has_role(r.oid, c.relowner, 'MEMBER')) FROM pg_roles r WHERE rolname = %s",
+            "AND c.relkind IN ('r', 'p') AND pg_has_role(r.oid, c.relowner, 'MEMBER')) "
+            "FROM pg_roles r WHERE rolname = %s",
             [role],
         )
         found = cursor.fetchone()

@@ -141,7 +141,9 @@ def test_everything_that_a_bot_says_is_stored(bot, settings, tmp_path) -> None:
         connection.close()
         connection.settings_dict["USER"] = own
 
-    assert {call: end for call, end in told.items() if end != "fresh" and set(end) != {"STORED"}} == {}
+    ends = [end if isinstance(end, str) else {*end} - {"STORED"} for end in told.values()]
+    # Of books that are up to date already, DUPLICATE.
+    assert [end for end in ends if end not in ("fresh", set(), {"DUPLICATE"})] == []
     assert len(told) > 40
 
 
