@@ -134,8 +134,8 @@ def _configure_environment() -> None:
 KEPT_VARIABLES = {
     SCRATCH_VARIABLE,
     "FRIREN_TEST_ALL",
-    "FRIREN_TEST_OUTAGE_TRADES",
     "FRIREN_TEST_POSTGRES_BIN",
+    "FRIREN_TEST_TRADES",
     "FRIREN_SHARED_DATA",
 }
 _configure_environment()
