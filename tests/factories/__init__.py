@@ -35,6 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
+from tests.factories.operations import BackupRecordFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -60,6 +61,7 @@ __all__ = [
     "AuditLogFactory",
     "BacktestResultFactory",
     "BacktestRunFactory",
+    "BackupRecordFactory",
     "CashMovementFactory",
     "CorporateActionFactory",
     "DeadLetterFactory",

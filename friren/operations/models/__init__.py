@@ -1,0 +1,5 @@
+"""Models of operations. `from friren.operations.models import BackupRecord` is the only import path."""
+
+from friren.operations.models.backups import BackupRecord
+
+__all__ = ["BackupRecord"]
