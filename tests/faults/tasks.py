@@ -20,9 +20,10 @@ from friren.persistence.replay import replay
 from portfolio_manager.data_logger import PortfolioTracker
 from tests.faults.child import Bot, Diary, log_from_threads
 from tests.faults.orders import Orders
+from tests.faults.poisoned_journal import drain_both
 from tests.faults.script import ACCOUNT
 
-__all__ = ["account", "log", "log_and_fork", "recover"]
+__all__ = ["account", "drain_both", "log", "log_and_fork", "recover"]
 
 # Stands in keys for the thread of a forked child.
 FORKED = 99
