@@ -6,6 +6,7 @@ Every error Friren raises on purpose, named by what the caller should do.
     │   ├── KeyReusedError
     │   ├── InvalidTransitionError
     │   └── PeriodClosedError
+    ├── BackupError               a backup cannot be made, trusted or restored
     ├── ConfigurationError        refuse to start
     ├── DatabaseUnavailableError  an administrative step could not be done: do it again later
     └── StopTradingError          stop taking risk
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 __all__ = [
+    "BackupError",
     "ConfigurationError",
     "DatabaseUnavailableError",
     "FrirenError",
@@ -88,6 +90,10 @@ class InvalidTransitionError(RejectedRecordError):
 
 class PeriodClosedError(RejectedRecordError):
     """The account's books are closed for the time of this fact. Date it after the close, as a correction."""
+
+
+class BackupError(FrirenError):
+    """A backup cannot be made, trusted or restored; the message says which and why. Nothing was changed."""
 
 
 class ConfigurationError(FrirenError):

@@ -137,6 +137,7 @@ KINDS: Final[dict[str, list[Any]]] = {
     "json list": [{"a": 1}, "text", 5, True, Foreign(), *([tree] for tree in JSON_TREES)],
     "references": ["text", 5, True, Foreign(), {"a": 1}, [None], *([value] for value in UUIDS)],
     "symbol": SYMBOLS,
+    "symbols": ["AAPL", 5, True, b"x", {"AAPL": 1}, Foreign(), *([symbol] for symbol in SYMBOLS)],
     "account": [5, 1.0, True, b"x", [], Foreign(), "", NUL, SURROGATE, "x" * 101],
     "limit": [0, -1, PAGE_ROWS_MAX + 1, 1.0, "5", True, None, Decimal(5), np.int64(5), Foreign()],
     "page": PAGES,

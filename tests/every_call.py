@@ -150,6 +150,7 @@ STEPS: Final = [
     ),
     Step("TradeLogger.open_orders", lambda _w: {}),
     Step("TradeLogger.get_trade_history", lambda _w: {}),
+    Step("TradeLogger.latest_trades", lambda _w: {}),
     Step("SignalLogger.log_signal", lambda w: _signal(w, "signal")),
     Step("SignalLogger.bulk_log", lambda w: {"signals": [_signal(w, f"signal {n}") for n in range(3)]}),
     Step("SignalLogger.mark_processed", lambda w: {"signal": w.id("signal 0"), "timestamp": LATER}),

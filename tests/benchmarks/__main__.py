@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,14 @@ NAMES = (
     "journal",
     "loop",
     "bulk",
-    "threads_1",
-    "threads_8",
-    "threads_32",
+    *(f"threads_{count}" for count in Sizes().threads),
     "history",
+    "growth",
     "pages",
+    "latest",
+    "positions",
+    "bars_load",
+    "bars_read",
     "files",
     "memory",
 )
@@ -39,6 +43,7 @@ def prepare() -> dict[str, Any]:
     from friren.operations import schema
 
     schema.migrate()
+    copy_database()
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -47,8 +52,22 @@ def prepare() -> dict[str, Any]:
         return dict(zip(asked, cursor.fetchone(), strict=True))
 
 
+def copy_database() -> None:
+    """Make the database that is to have fewer rows: with the books that both have, while nobody is connected."""
+    from django.db import connections
+
+    from friren.persistence import engines
+    from tests.benchmarks.workload import SMALL, Book
+
+    Book("reads")
+    engines.close_all()
+    connections.close_all()
+    with harness.admin_connection() as admin:
+        admin.execute(f"CREATE DATABASE {SMALL} TEMPLATE test_main")
+
+
 def sections(sizes: Sizes) -> dict[str, Callable[[], Section]]:
-    from tests.benchmarks import bulk, reads, threads, writes
+    from tests.benchmarks import bars, bulk, reads, threads, writes
 
     made: dict[str, Callable[[], Section]] = {
         "single": lambda: writes.single(sizes),
@@ -56,10 +75,15 @@ def sections(sizes: Sizes) -> dict[str, Callable[[], Section]]:
         "loop": lambda: writes.loop(sizes),
         "bulk": lambda: bulk.bulk(sizes),
         "history": lambda: reads.history(sizes),
+        "growth": lambda: reads.growth(sizes),
         "pages": lambda: reads.pages(sizes),
+        "latest": lambda: reads.latest(sizes),
+        "positions": lambda: reads.positions(sizes),
+        "bars_load": lambda: bars.bars_load(sizes),
+        "bars_read": lambda: bars.bars_read(sizes),
         "files": lambda: reads.files(sizes),
     }
-    for count in (1, 8, 32):
+    for count in sizes.threads:
         made[f"threads_{count}"] = lambda count=count: threads.threads(sizes, count=count)  # type: ignore[misc]
     return made
 
@@ -68,18 +92,19 @@ def main() -> None:
     """Measure, print, and write benchmarks.json, benchmarks.md and benchmarks.png."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
     parser.add_argument("--smoke", action="store_true", help="a few records of everything: that it runs, no figures")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="pages needs history before it")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, help="at least 5 for figures that are quoted")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of the results")
-    parser.add_argument("--into", type=Path, metavar="PAGE", help="replace the figures of this page (docs/reference)")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="replace the figures of this page, and its picture")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, and may be a log
     sizes = SMOKE if options.smoke else Sizes()
     if options.rounds:
         sizes = Sizes(**{**vars(sizes), "rounds": options.rounds})
     about: dict[str, Any] = {"server": prepare()}
-    from tests.benchmarks import bulk, report, server
+    from tests.benchmarks import bulk, chart, report, server
 
+    began = time.monotonic()
     about |= {"machine": report.machine(), "sizes": vars(sizes), "flush_us": server.flush_microseconds()}
     options.out.mkdir(parents=True, exist_ok=True)
     known, done = sections(sizes), []
@@ -89,18 +114,19 @@ def main() -> None:
             report.show(done[-1])
             # Again after every table: a run that is broken off has told what it found.
             report.write_json(options.out / "benchmarks.json", done, about)
-            report.draw(options.out / "benchmarks.png", done)
+            chart.draw(options.out / "benchmarks.png", done)
             (options.out / "benchmarks.md").write_text(report.markdown(done, about), encoding="utf-8")
     if "memory" in options.only:
         about["memory"] = bulk.memory(sizes)
         report.show_memory(about["memory"])
         report.write_json(options.out / "benchmarks.json", done, about)
-    about["load_after"] = os.getloadavg()[0]
+    about |= {"load_after": os.getloadavg()[0], "seconds": round(time.monotonic() - began)}
     page = report.markdown(done, about)
     (options.out / "benchmarks.md").write_text(page, encoding="utf-8")
     sys.stdout.write(page)
     if options.into:
         report.replace_figures(options.into, page)
+        chart.draw(options.into.with_suffix(".png"), done)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reads at a million rows: a page of history, at the front and far back, and the file it replaces."""
+"""Reads of a large table and of a small one: newest trades, pages far back, what is held; and of the file before."""
 
 from __future__ import annotations
 
@@ -12,48 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from friren.persistence.receipts import Rows
-from tests.benchmarks.rounds import Budget, Section, Sizes, compare, each
-from tests.benchmarks.workload import BEGIN, COLUMNS, TICKERS, Book, connect, empty, told_trades
+from portfolio_manager.data_logger import PortfolioTracker
+from tests.benchmarks.rounds import Budget, Run, Section, Sizes, compare, each
+from tests.benchmarks.stocks import Stock, raw_connection, stocks
+from tests.benchmarks.workload import COLUMNS, TICKERS, Book, empty, told_trades
 from trading_engine.models import Trade
 from trading_engine.services import TradeLogger
 
-__all__ = ["files", "fill", "history", "pages"]
+__all__ = ["files", "growth", "history", "latest", "pages", "positions"]
 
 PAGE = 100
 
 
-def fill(book: Book, rows: int) -> None:
-    """Put `rows` trades into the table: one whole row, told apart by id, symbol, time, price and strategy."""
-    empty()
-    told = next(told_trades(1))
-    varied = {
-        "id": "gen_random_uuid()",
-        "digest": "uuid_send(gen_random_uuid())",
-        "symbol_id": f"symbols.ids[1 + n % {len(TICKERS)}]",
-        "executed_at": f"'{BEGIN.isoformat()}'::timestamptz + n * interval '10 seconds'",
-        "price": "100 + (random() * 1000)::numeric(10, 2)",
-        "strategy_used": "'strategy_' || n % 20",
-    }
-    chosen = ", ".join(varied.get(name, f"row.{name}") for name in COLUMNS)
-    with connect() as admin:
-        marks = ", ".join(["%s"] * len(COLUMNS))
-        admin.execute(f"INSERT INTO trading_engine_trade ({', '.join(COLUMNS)}) VALUES ({marks})", book.values(told))
-        admin.execute("SET session_replication_role = replica")
-        admin.execute(
-            f"INSERT INTO trading_engine_trade ({', '.join(COLUMNS)})"
-            f" SELECT {chosen} FROM trading_engine_trade row,"
-            " (SELECT array_agg(id ORDER BY id) AS ids FROM trading_engine_symbol) symbols,"
-            f" generate_series(1, {rows - 1}) n"
-        )
-        admin.execute("VACUUM ANALYZE trading_engine_trade")
-
-
 def history(sizes: Sizes) -> Section:
     """The newest 100 trades of a symbol."""
-    book = Book("reads")
-    fill(book, sizes.read_rows)
-    logger = TradeLogger(book.handle)
-    connection = connect(prepare_threshold=0)
+    stock, _small = stocks(sizes)
+    connection, book = raw_connection(stock), stock.book
     columns = ", ".join(f"t.{name}" for name in COLUMNS if name != "digest")
     raw = (
         f"SELECT {columns}, t.created_at, s.ticker FROM trading_engine_trade t JOIN trading_engine_symbol s"
@@ -65,33 +39,106 @@ def history(sizes: Sizes) -> Section:
         rows = Trade.objects.filter(account=book.handle.id, symbol__ticker=symbol, symbol__venue="")
         return rows.order_by("-executed_at", "-id")[:PAGE]
 
-    section = Section("history", f"Newest {PAGE} trades of a symbol, {sizes.read_rows:,} rows stored", "psycopg tuples")
+    section = Section("history", f"Newest {PAGE} trades of a symbol, {stock.rows:,} rows stored", "psycopg tuples")
     return compare(
         section,
         {
             section.reference: each(
                 lambda symbol: connection.execute(raw, [book.handle.id, book.symbols[symbol]]).fetchall()
             ),
-            "Friren get_trade_history": each(
-                lambda symbol: _full(partial(logger.get_trade_history, symbol, limit=PAGE))
-            ),
+            "Friren get_trade_history": _history_of(stock),
             "Django values()": each(lambda symbol: list(ordered(symbol).values())),
             "Django models": each(lambda symbol: list(ordered(symbol))),
         },
         rounds=sizes.rounds,
-        records=lambda _name: random.choices(TICKERS, k=sizes.read_calls),
+        records=lambda name: random.choices(
+            TICKERS, k=sizes.slow_read_calls if name.startswith("Django") else sizes.read_calls
+        ),
         budgets={"Friren get_trade_history": Budget(1.5)},
     )
 
 
+def _history_of(stock: Stock) -> Run:
+    logger = TradeLogger(stock.book.handle, using=stock.using)
+    return each(lambda symbol: _full(partial(logger.get_trade_history, symbol, limit=PAGE)))
+
+
+def growth(sizes: Sizes) -> Section:
+    """The same read of a large table and of a small one."""
+    large, small = stocks(sizes)
+    section = _two_stocks("growth", f"Newest {PAGE} trades of a symbol", "get_trade_history", sizes)
+    return compare(
+        section,
+        {section.reference: _history_of(small), _named(large, "get_trade_history"): _history_of(large)},
+        rounds=sizes.rounds,
+        records=lambda _name: random.choices(TICKERS, k=sizes.read_calls),
+        budgets={_named(large, "get_trade_history"): Budget(1.2)},
+    )
+
+
+def latest(sizes: Sizes) -> Section:
+    """The newest trade of every symbol."""
+    large, small = stocks(sizes)
+    section = _two_stocks("latest", f"The newest trade of {len(TICKERS)} symbols", "latest_trades", sizes)
+    return compare(
+        section,
+        {
+            section.reference: _latest_of(small),
+            _named(large, "latest_trades"): _latest_of(large),
+            # Of the small stock alone: of the large one it takes the better part of a minute.
+            f"Django distinct('symbol'), {small.rows:,} rows": _distinct_of(small),
+        },
+        rounds=sizes.rounds,
+        records=lambda name: range(1 if name.startswith("Django") else max(2, sizes.read_calls // 4)),
+        budgets={_named(large, "latest_trades"): Budget(1.5)},
+    )
+
+
+def _latest_of(stock: Stock) -> Run:
+    logger = TradeLogger(stock.book.handle, using=stock.using)
+    return each(lambda _n: _full(partial(logger.latest_trades, TICKERS)))
+
+
+def _distinct_of(stock: Stock) -> Run:
+    rows = Trade.objects.using(stock.using).filter(account=stock.book.handle.id)
+    return each(lambda _n: list(rows.order_by("symbol", "-executed_at", "-id").distinct("symbol").values()))
+
+
+def positions(sizes: Sizes) -> Section:
+    """Everything that is held, one position per symbol, and whether all is booked."""
+    large, small = stocks(sizes)
+    section = _two_stocks("positions", f"{len(TICKERS)} open positions", "get_current_positions", sizes)
+    return compare(
+        section,
+        {section.reference: _positions_of(small), _named(large, "get_current_positions"): _positions_of(large)},
+        rounds=sizes.rounds,
+        records=lambda _name: range(max(2, sizes.read_calls // 4)),
+        budgets={_named(large, "get_current_positions"): Budget(1.5)},
+    )
+
+
+def _positions_of(stock: Stock) -> Run:
+    tracker = PortfolioTracker(stock.book.handle, using=stock.using)
+    return each(lambda _n: _full(tracker.get_current_positions, rows=len(TICKERS)))
+
+
+def _two_stocks(name: str, title: str, method: str, sizes: Sizes) -> Section:
+    large, small = stocks(sizes)
+    return Section(name, f"{title}, {large.rows:,} rows against {small.rows:,}", _named(small, method))
+
+
+def _named(stock: Stock, method: str) -> str:
+    return f"Friren {method}, {stock.rows:,} rows"
+
+
 def pages(sizes: Sizes) -> Section:
-    """A page of the whole history, at the front and behind nine tenths of it; the rows of `history` are there."""
-    book = Book("reads")
-    logger = TradeLogger(book.handle)
-    deep = _position(sizes.read_rows)
-    section = Section("pages", f"A page of {PAGE} at a depth, {sizes.read_rows:,} rows stored", "Friren, first page")
-    offset = sizes.read_rows * 9 // 10
-    newest = Trade.objects.filter(account=book.handle.id).order_by("-executed_at", "-id")
+    """A page of the whole history, at the front and behind nine tenths of it."""
+    stock, _small = stocks(sizes)
+    logger = TradeLogger(stock.book.handle)
+    offset = stock.rows * 9 // 10
+    newest = Trade.objects.filter(account=stock.book.handle.id).order_by("-executed_at", "-id")
+    deep = newest.values_list("executed_at", "id")[offset]
+    section = Section("pages", f"A page of {PAGE} at a depth, {stock.rows:,} rows stored", "Friren, first page")
     return compare(
         section,
         {
@@ -102,17 +149,12 @@ def pages(sizes: Sizes) -> Section:
             "Django values(), behind 90 %, by OFFSET": each(lambda _n: list(newest.values()[offset : offset + PAGE])),
         },
         rounds=sizes.rounds,
-        records=lambda name: range(max(2, sizes.read_calls // (40 if "OFFSET" in name else 1))),
+        records=lambda name: range(1 if "OFFSET" in name else max(2, sizes.read_calls)),
         budgets={"Friren, behind 90 % of the rows": Budget(1.5)},
     )
 
 
-def _position(rows: int) -> Any:
-    newest = Trade.objects.order_by("-executed_at", "-id").values_list("executed_at", "id")
-    return newest[rows * 9 // 10]
-
-
-def _full(read: Callable[[], Rows[Any]]) -> None:
+def _full(read: Callable[[], Rows[Any]], *, rows: int | None = None) -> None:
     """Read a page. One that a busy machine did not get in time (as_of None) is asked for again, and costs its time."""
     for _attempt in range(100):
         page = read()
@@ -120,6 +162,7 @@ def _full(read: Callable[[], Rows[Any]]) -> None:
             break
         time.sleep(0.05)
     assert page, "an empty page is quick"
+    assert rows in {None, len(page)}, f"{len(page)} rows"
 
 
 def files(sizes: Sizes) -> Section:

@@ -1,4 +1,4 @@
-"""What was measured: as tables, as JSON, and as one picture."""
+"""What was measured: as tables, and as JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rich.table import Table
 
 from tests.benchmarks.rounds import Line, Section
 
-__all__ = ["draw", "machine", "markdown", "replace_figures", "show", "show_memory", "write_json"]
+__all__ = ["machine", "markdown", "replace_figures", "show", "show_memory", "write_json"]
 
 PACKAGES = ("django", "psycopg", "sqlalchemy", "peewee", "asyncpg", "msgspec")
+CAPTION = "Time against the reference of each table, and trades per second by the number of threads"
 FIGURES_BEGIN, FIGURES_END = "<!-- figures -->", "<!-- end of figures -->"
-DRAWN = ("single", "journal", "bulk", "history")
 
 
 def show(section: Section) -> None:
@@ -64,7 +64,7 @@ def _bound(line: Line) -> str:
 def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
     """Return everything that was measured as tables of a page."""
     machine, server = about["machine"], about["server"]
-    sizes = ", ".join(f"{name} {value:,}" for name, value in about["sizes"].items())
+    sizes = ", ".join(f"{name} {value:,}" for name, value in about["sizes"].items() if isinstance(value, int))
     settings = ", ".join(f"{name} {value}" for name, value in server.items() if name != "server_version")
     where = f"{machine['processors']} processors, {machine['system']}, Python {machine['python']}"
     before, after = machine["load"], about.get("load_after", machine["load"])
@@ -72,6 +72,7 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         f"{where}, PostgreSQL {server['server_version']} ({settings}).",
         f"A commit waits {about['flush_us']:.0f} µs for the disk at least.",
         f"The machine's load average was {before:.1f} before the run and {after:.1f} after it.",
+        f"It was on {machine['at'][:10]} and took {about.get('seconds', 0) / 60:.0f} minutes.",
         f"Sizes: {sizes}.",
     ]
     for section in sections:
@@ -94,7 +95,8 @@ def replace_figures(page: Path, figures: str) -> None:
     _old, end, after = rest.partition(FIGURES_END)
     if not end:
         raise ValueError(f"{page} has no {FIGURES_BEGIN} … {FIGURES_END}")
-    page.write_text(f"{before}{FIGURES_BEGIN}\n\n{figures}\n{FIGURES_END}{after}", encoding="utf-8")
+    picture = f"![{CAPTION}]({page.stem}.png)"
+    page.write_text(f"{before}{FIGURES_BEGIN}\n\n{picture}\n\n{figures}\n{FIGURES_END}{after}", encoding="utf-8")
 
 
 def _rows_of(section: Section) -> list[str]:
@@ -130,35 +132,3 @@ def write_json(path: Path, sections: Sequence[Section], about: dict[str, Any]) -
         for section in sections
     }
     path.write_text(json.dumps({**about, "sections": tables}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def draw(path: Path, sections: Sequence[Section]) -> None:
-    """Draw the ratios of the main tables, the budget of each as a mark."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    drawn = [section for section in sections if section.name in DRAWN]
-    if not drawn:
-        return
-    heights = [len(section.lines) + 1.5 for section in drawn]
-    figure, grid = plt.subplots(
-        len(drawn), 1, figsize=(9, 0.34 * sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
-    )
-    for axes, section in zip(grid[:, 0], drawn, strict=True):
-        lines = section.lines[::-1]
-        colours = ["#1f6f5c" if line.name.startswith("Friren") else "#b8bfc6" for line in lines]
-        axes.barh([line.name for line in lines], [line.ratio for line in lines], color=colours, height=0.7)
-        for place, line in enumerate(lines):
-            axes.text(line.ratio, place, f" {line.ratio:.2f}×", va="center", fontsize=8)
-            if line.budget is not None:
-                axes.plot([line.budget.bound] * 2, [place - 0.42, place + 0.42], color="#c0392b", linewidth=2)
-        axes.set_title(f"{section.title}: time against {section.reference}", loc="left", fontsize=9, fontweight="bold")
-        axes.tick_params(labelsize=8)
-        axes.margins(x=0.12)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-    figure.suptitle("Shorter is better; the red mark is the budget", x=0.01, ha="left", fontsize=8)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)

@@ -76,9 +76,11 @@ def django_bulk(book: Book, *, batch: int = 5000) -> Callable[[Sequence[dict[str
 class SqlAlchemy:
     """SQLAlchemy 2 on psycopg 3, its table read from the database."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, *, pool: int = 1) -> None:
         self.book = book
-        self.engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=connect_plain)
+        self.engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=connect_plain, pool_size=pool, max_overflow=0
+        )
         self.table = sqlalchemy.Table("trading_engine_trade", sqlalchemy.MetaData(), autoload_with=self.engine)
         mapped = type("MappedTrade", (), {})
         registry().map_imperatively(mapped, self.table)
@@ -86,12 +88,25 @@ class SqlAlchemy:
         self.session = Session(self.engine, expire_on_commit=False)
 
     def create(self, told: dict[str, Any]) -> None:
-        trade = self.mapped()
-        for name, value in self.book.row(told).items():
-            setattr(trade, name, value)
+        trade = self._trade(told)
         self.session.add(trade)
         self.session.commit()
         self.session.expunge(trade)
+
+    def create_pooled(self, told: dict[str, Any]) -> None:
+        with Session(self.engine, expire_on_commit=False) as session:
+            session.add(self._trade(told))
+            session.commit()
+
+    def _trade(self, told: dict[str, Any]) -> Any:
+        trade = self.mapped()
+        for name, value in self.book.row(told).items():
+            setattr(trade, name, value)
+        return trade
+
+    def close(self) -> None:
+        self.session.close()
+        self.engine.dispose()
 
     def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
         with self.engine.begin() as connection:
@@ -105,7 +120,7 @@ def connect_plain() -> Any:
 
 
 class Peewee:
-    """peewee on psycopg 3."""
+    """peewee on psycopg 3: a connection per thread (its pool does not know this psycopg)."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -125,6 +140,10 @@ class Peewee:
     def create(self, told: dict[str, Any]) -> None:
         self.model.create(**self._row(told))
 
+    def close(self) -> None:
+        """Close the connection of this thread."""
+        self.database.close()
+
     def bulk(self, trades: Sequence[dict[str, Any]]) -> None:
         with self.database.atomic():
             for rows in peewee.chunked([self._row(told) for told in trades], 1000):
@@ -134,12 +153,13 @@ class Peewee:
 class Asyncpg:
     """asyncpg, on an event loop of its own that runs for a whole round."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pool: int = 1) -> None:
         self.loop = asyncio.new_event_loop()
-        parts = connect().info
-        self.connection = self.loop.run_until_complete(
-            asyncpg.connect(host=parts.host, port=parts.port, user=parts.user, database=parts.dbname)
-        )
+        with connect() as connection:
+            parts = connection.info
+            told = {"host": parts.host, "port": parts.port, "user": parts.user, "database": parts.dbname}
+        self.connection = self.loop.run_until_complete(asyncpg.connect(**told))
+        self.pool = self.loop.run_until_complete(_pool_of(pool, told))
 
     def each(self, rows: Sequence[Any]) -> list[float]:
         return self.loop.run_until_complete(self._each(rows))
@@ -152,6 +172,30 @@ class Asyncpg:
             taken.append(time.perf_counter() - begun)
         return taken
 
+    def tasks(self, rows: Sequence[Any], count: int) -> list[float]:
+        return self.loop.run_until_complete(self._tasks(rows, count))
+
+    async def _tasks(self, rows: Sequence[Any], count: int) -> list[float]:
+        statement = insert_sql("$")
+
+        async def work(part: Sequence[Any]) -> None:
+            for row in part:
+                async with self.pool.acquire() as connection:
+                    await connection.execute(statement, *row)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(work(rows[number::count]) for number in range(count)))
+        return [(time.perf_counter() - begun) / len(rows)]
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.pool.close())
+        self.loop.run_until_complete(self.connection.close())
+        self.loop.close()
+
     def bulk(self, rows: Sequence[Any]) -> None:
         copying = self.connection.copy_records_to_table("trading_engine_trade", records=rows, columns=COLUMNS)
         self.loop.run_until_complete(copying)
+
+
+async def _pool_of(size: int, told: dict[str, Any]) -> Any:
+    return await asyncpg.create_pool(min_size=size, max_size=size, **told)

@@ -22,18 +22,30 @@ class Sizes:
     """How much is measured."""
 
     rounds: int = 5
+    threads: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     calls: int = 1000
     slow_calls: int = 300
     loop_steps: int = 20_000
     bulk_rows: int = 40_000
     slow_bulk_rows: int = 4_000
     memory_rows: int = 200_000
+    thread_calls: int = 2_000
+    slow_thread_calls: int = 500
     read_rows: int = 1_000_000
+    large_rows: int = 10_000_000
     read_calls: int = 200
+    slow_read_calls: int = 10
+    bar_rows: int = 100_000
+    bar_stock_rows: int = 1_000_000
     file_trades: int = 100_000
 
 
-SMOKE = Sizes(2, 20, 10, 200, 300, 300, 600, 2000, 5, 300)
+SMOKE = Sizes(
+    rounds=2, threads=(1, 8), calls=20, slow_calls=10, loop_steps=200, bulk_rows=300, slow_bulk_rows=300,
+    memory_rows=600, thread_calls=40, slow_thread_calls=40,
+    read_rows=1_000, large_rows=2_000, read_calls=5, slow_read_calls=1,
+    bar_rows=300, bar_stock_rows=3_000, file_trades=300,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import pytest
 from tests.postgres import ROOT, SCRATCH_VARIABLE
 
 SECTIONS = {
-    "single", "journal", "loop", "bulk", "threads_1", "threads_8", "threads_32", "history", "pages", "files",
+    "single", "journal", "loop", "bulk", "threads_1", "threads_8", "history", "growth", "pages",
+    "latest", "positions", "bars_load", "bars_read", "files",
 }  # fmt: skip
 
 
@@ -40,9 +41,10 @@ def test_every_benchmark_runs_and_tells_its_figures(tmp_path) -> None:
     assert told["sections"].keys() == SECTIONS
     assert all(line["p50"] > 0 for section in told["sections"].values() for line in section["lines"])
     assert told["memory"]["methods"]["Friren bulk_log"] is not None
-    assert (tmp_path / "benchmarks.png").stat().st_size > 10_000
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in ("benchmarks.png", "page.png"))
     shown = page.read_text()
     assert (tmp_path / "benchmarks.md").read_text() in shown
     assert "older figures" not in shown
+    assert "](page.png)" in shown
     assert (shown.startswith("before\n"), shown.endswith("after\n")) == (True, True)
     assert all(f"(`{name}`)" in shown for name in [*SECTIONS, "memory"])

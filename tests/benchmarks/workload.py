@@ -22,7 +22,20 @@ from tests import postgres as harness
 from trading_engine.models import Symbol, Trade
 from trading_engine.symbols import symbol_id
 
-__all__ = ["COLUMNS", "URL", "Book", "connect", "empty", "insert_sql", "json_columns", "ready_rows", "told_trades"]
+__all__ = [
+    "BEGIN",
+    "COLUMNS",
+    "SMALL",
+    "TICKERS",
+    "URL",
+    "Book",
+    "connect",
+    "empty",
+    "insert_sql",
+    "json_columns",
+    "ready_rows",
+    "told_trades",
+]
 
 BEGIN = dt.datetime(2024, 1, 8, 14, 30, tzinfo=dt.UTC)
 TICKERS = [f"SYM{number:03}" for number in range(500)]
@@ -31,6 +44,8 @@ SHAP = {"rsi_14": 0.1234, "sma_20": -0.0456, "sma_50": 0.0789, "volume_ratio": 0
 TABLES = ("trade", "tradesentiment", "tradestatusevent")
 BOOK_TABLES = ("position", "positionfill", "ledgerentry", "accountstate")
 URL = harness.database_url("test_main")
+# The database, and its alias, that has fewer rows of the same kind.
+SMALL = "test_small"
 
 
 def told_trades(count: int, *, begin: int = 0, single_symbol: bool = False) -> Iterator[dict[str, Any]]:
@@ -55,9 +70,9 @@ def told_trades(count: int, *, begin: int = 0, single_symbol: bool = False) -> I
         }
 
 
-def connect(**options: Any) -> psycopg.Connection[Any]:
+def connect(url: str = URL, **options: Any) -> psycopg.Connection[Any]:
     """A plain connection, for what Friren is measured against."""
-    return psycopg.connect(URL, autocommit=True, **options)
+    return psycopg.connect(url, autocommit=True, **options)
 
 
 @functools.cache
@@ -119,9 +134,9 @@ def ready_rows(book: Book, name: str, told: Iterable[dict[str, Any]]) -> list[An
     return list(told)
 
 
-def empty() -> None:
+def empty(url: str = URL) -> None:
     """Take everything out of the tables of trades and books; accounts and symbols stay."""
     names = [f"trading_engine_{table}" for table in TABLES] + [f"portfolio_manager_{table}" for table in BOOK_TABLES]
-    with connect() as admin:
+    with connect(url) as admin:
         admin.execute("SET session_replication_role = replica")  # the triggers refuse it
         admin.execute(f"TRUNCATE {', '.join(names)} CASCADE")

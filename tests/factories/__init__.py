@@ -35,6 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
+from tests.factories.operations import AuditBlockFactory, BackupRecordFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -57,9 +58,11 @@ __all__ = [
     "MONDAY",
     "AccountFactory",
     "AccountStateFactory",
+    "AuditBlockFactory",
     "AuditLogFactory",
     "BacktestResultFactory",
     "BacktestRunFactory",
+    "BackupRecordFactory",
     "CashMovementFactory",
     "CorporateActionFactory",
     "DeadLetterFactory",

@@ -126,7 +126,8 @@ class Trade(FactModel):
             # What the books have not yet taken in is found by number.
             models.Index(fields=["account", "recorded_seq"], name="trade_by_seq"),
             models.Index(fields=["account", "-executed_at", "-id"], name="trade_by_account"),
-            models.Index(fields=["symbol", "-executed_at", "-id"], name="trade_by_symbol"),
+            # By account within a symbol: what one book did last is found behind whatever others did since.
+            models.Index(fields=["symbol", "account", "-executed_at", "-id"], name="trade_by_symbol"),
             models.Index(fields=["account", "strategy_used", "-executed_at"], name="trade_by_strategy"),
             models.Index(fields=["order"], name="trade_by_order", condition=Q(order__isnull=False)),
             models.Index(fields=["market", "-executed_at"], name="trade_by_market", condition=Q(market__isnull=False)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Unpack
@@ -18,6 +18,7 @@ from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.pages import Condition, newest_page
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
+from trading_engine.latest_trades import latest_trades
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
 from trading_engine.services.orders import EVENT_PARAMETERS, OrderMethods
@@ -235,6 +236,19 @@ class TradeLogger(OrderMethods):
         return newest_page(
             Trade, *asked, using=self.using, time="executed_at", start=start, end=end, limit=limit, after=after
         )
+
+    def latest_trades(self, symbols: Collection[Any] | None = None) -> Rows[Any]:
+        """
+        Return the newest fill of each symbol in this account, the newest first; busted ones never happened.
+
+        Args:
+            symbols: tickers or (ticker, venue), up to 100000; every symbol when None. One that this account never
+                traded has no row.
+
+        Raises:
+            RejectedRecordError: an argument breaks a rule.
+        """
+        return latest_trades(self.account.id, symbols, using=self.using)
 
     def _leg(self, name: str, external_id: str | None, own: dict[str, Any], common: dict[str, Any]) -> Fact:
         """Return one fill of a round trip; a refusal names the parameter as the caller knows it."""

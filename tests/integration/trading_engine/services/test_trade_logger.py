@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -221,6 +222,42 @@ class TestHistory:
         assert (list(page), page.stale, page.next) == ([], False, None)
 
 
+class TestLatestTrades:
+    def test_are_the_newest_of_each_symbol_newest_first(self, trades) -> None:
+        hours = [NOON + dt.timedelta(hours=n) for n in range(4)]
+        told = [("AAPL", hours[1]), ("AAPL", hours[3]), ("MSFT", hours[2]), (("BTC-USD", "coinbase"), hours[0])]
+        _, apple, microsoft, bitcoin = (
+            trades.log_trade(**{**FILL, "symbol": symbol, "timestamp": moment}).id for symbol, moment in told
+        )
+
+        latest = trades.latest_trades()
+
+        assert [row.id for row in latest] == [apple, microsoft, bitcoin]
+        assert (latest.next, latest.stale) == (None, False)
+        assert [row.symbol for row in trades.latest_trades(["MSFT", ("BTC-USD", "coinbase")])] == ["MSFT", "BTC-USD"]
+
+    def test_of_one_moment_are_told_by_their_ids(self, trades) -> None:
+        ids = [trades.log_trade(**FILL).id for _ in range(3)]
+
+        assert [row.id for row in trades.latest_trades(("AAPL",))] == [max(ids)]
+
+    def test_leave_out_what_was_busted_and_what_others_did(self, trades) -> None:
+        other = TradeLogger(friren.open_account("other"))
+        stands = trades.log_trade(**FILL).id
+        wrong = trades.log_trade(**{**FILL, "timestamp": NOON + dt.timedelta(hours=1)})
+        trades.bust_trade(wrong, reason="error")
+        other.log_trade(**{**FILL, "timestamp": NOON + dt.timedelta(hours=2)})
+        other.log_trade(**{**FILL, "symbol": "MSFT"})
+
+        assert [row.id for row in trades.latest_trades()] == [stands]
+
+    def test_of_symbols_never_traded_there_are_none(self, trades) -> None:
+        trades.log_trade(**FILL)
+
+        assert trades.latest_trades(["MSFT", ("AAPL", "other venue")]) == []
+        assert trades.latest_trades([]) == []
+
+
 @pytest.fixture
 def many(trades) -> TradeLogger:
     """Some thousand fills of three accounts and forty symbols, with the statistics that the planner goes by."""
@@ -246,6 +283,25 @@ def many(trades) -> TradeLogger:
     return trades
 
 
+def plan_of(read, monkeypatch) -> str:
+    asked = []
+    really = psycopg.Cursor.execute
+
+    def execute(cursor, query, params=None, **options):
+        if isinstance(query, str) and 'FROM "trading_engine_trade"' in query:
+            asked.append((query, params))
+        return really(cursor, query, params, **options)
+
+    # Whichever connection it is that reads.
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", execute)
+        read()
+    ((query, parameters),) = asked
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (FORMAT TEXT) " + query, parameters)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
 @pytest.mark.parametrize(
     ("filters", "index"),
     [
@@ -259,22 +315,18 @@ def many(trades) -> TradeLogger:
     ids=str,
 )
 def test_history_reads_through_its_index(many, filters, index, monkeypatch) -> None:
-    asked = []
-    really = psycopg.Cursor.execute
-
-    def execute(cursor, query, params=None, **options):
-        if isinstance(query, str) and 'FROM "trading_engine_trade"' in query:
-            asked.append((query, params))
-        return really(cursor, query, params, **options)
-
-    # Whichever connection it is that reads.
-    with monkeypatch.context() as patched:
-        patched.setattr(psycopg.Cursor, "execute", execute)
-        many.get_trade_history(**filters, limit=20)
-    ((query, parameters),) = asked
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT TEXT) " + query, parameters)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
+    plan = plan_of(partial(many.get_trade_history, **filters, limit=20), monkeypatch)
 
     assert index in plan
+    assert "Seq Scan on trading_engine_trade" not in plan
+
+
+@pytest.mark.parametrize("symbols", [None, [f"S{n}" for n in range(30)]], ids=["all", "some"])
+def test_latest_trades_look_once_per_symbol(many, symbols, monkeypatch) -> None:
+    plan = plan_of(partial(many.latest_trades, symbols), monkeypatch)
+
+    conditions = [line for line in plan.splitlines() if "Index Cond" in line]
+    assert "trade_by_symbol" in plan
+    # Entered by symbol and account: nothing of other accounts is walked past.
+    assert any("symbol_id = " in line and "account_id = " in line for line in conditions), plan
     assert "Seq Scan on trading_engine_trade" not in plan

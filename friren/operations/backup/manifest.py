@@ -1,0 +1,140 @@
+"""
+What a backup says of itself, and proving that it is still what it was.
+
+    20261120T020000Z-daily-3f9a1c/
+        friren.dump           written by pg_dump, read by pg_restore; .age when it is encrypted
+        manifest.json         where it comes from and what is in it
+        SHA256SUMS            of both; `sha256sum -c SHA256SUMS` checks them without Friren
+        verification.json     once it was restored and compared
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from friren.errors import BackupError
+from friren.operations.backup.contents import Contents
+from friren.operations.backup.settings import CHUNK_BYTES
+
+__all__ = ["MANIFEST", "SUMS", "VERIFICATION", "Manifest", "Verification", "check_sums", "read_manifest", "sums_of"]
+
+MANIFEST: Final = "manifest.json"
+SUMS: Final = "SHA256SUMS"
+VERIFICATION: Final = "verification.json"
+FORMAT_VERSION: Final = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    One backup.
+
+    Attributes:
+        id: name of its folder; sorts by time.
+        kind: a BackupKind.
+        format: "custom" (pg_restore reads it) or "plain" (psql does).
+        file: name of the dump in the folder; its bytes and sha256 are of the file as it lies there.
+        recipients: age public keys it is encrypted for; none means that it is not.
+        seconds: that it took.
+        server_version, program_version: of PostgreSQL and pg_dump, such as "18.4".
+    """
+
+    id: str
+    kind: str
+    label: str
+    format: str
+    file: str
+    bytes: int
+    sha256: str
+    recipients: list[str]
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    seconds: float
+    database: str
+    server_version: str
+    program_version: str
+    friren_version: str
+    contents: Contents
+    version: int = FORMAT_VERSION
+
+    @property
+    def major(self) -> int:
+        """The major version of the server that was dumped."""
+        return int(self.server_version.partition(".")[0])
+
+
+class Verification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    The proof that a backup was restored and found equal.
+
+    Attributes:
+        sha256: of the dump that was restored.
+        server_version: of the scratch server.
+        skipped: what was not compared.
+    """
+
+    verified_at: dt.datetime
+    sha256: str
+    server_version: str
+    tables: int
+    rows: int
+    seconds: float
+    skipped: list[str]
+
+
+def sums_of(manifest: Manifest, written: bytes) -> bytes:
+    """Return the content of SHA256SUMS for a manifest and the bytes it is written as."""
+    lines = (f"{manifest.sha256}  {manifest.file}", f"{hashlib.sha256(written).hexdigest()}  {MANIFEST}")
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """
+    Return the manifest of a backup, itself proven by SHA256SUMS.
+
+    Raises:
+        BackupError: it is missing, damaged, of another folder, or of a newer Friren.
+    """
+    try:
+        written, sums = (folder / MANIFEST).read_bytes(), (folder / SUMS).read_bytes()
+        version = msgspec.json.decode(written, type=_Versioned).version
+        if version > FORMAT_VERSION:
+            raise BackupError(f"{folder.name} was made by a newer Friren: its manifest is of version {version}")
+        manifest = msgspec.json.decode(written, type=Manifest)
+    except OSError as exc:
+        raise BackupError(f"{folder.name} is no backup: {exc.strerror}: {exc.filename}") from exc
+    except msgspec.MsgspecError as exc:
+        raise BackupError(f"{folder.name}: the manifest is damaged: {exc}") from exc
+    if sums != sums_of(manifest, written):
+        raise BackupError(f"{folder.name}: the manifest is not the one that {SUMS} was made of")
+    if manifest.id != folder.name:
+        raise BackupError(f"{folder.name}: the manifest is that of {manifest.id}")
+    return manifest
+
+
+def check_sums(folder: Path) -> Manifest:
+    """
+    Read a whole backup and compare its checksums; what it says after this is what was written.
+
+    Raises:
+        BackupError: the manifest or the dump is damaged, cut off or missing.
+    """
+    manifest = read_manifest(folder)
+    try:
+        with (folder / manifest.file).open("rb") as file:
+            found = hashlib.sha256()
+            while chunk := file.read(CHUNK_BYTES):
+                found.update(chunk)
+    except OSError as exc:
+        raise BackupError(f"{folder.name}: the dump cannot be read: {exc.strerror}") from exc
+    if found.hexdigest() != manifest.sha256:
+        raise BackupError(f"{folder.name}: the dump is damaged: its sha256 is {found.hexdigest()}, not its own")
+    return manifest
+
+
+class _Versioned(msgspec.Struct):
+    version: int

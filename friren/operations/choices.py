@@ -1,0 +1,25 @@
+"""The closed lists of operations. Stored case is fixed; input is taken in any case."""
+
+from django.db.models import TextChoices
+
+__all__ = ["BackupKind", "RunStatus"]
+
+
+class BackupKind(TextChoices):
+    """Why a backup was made: how long it is kept goes by this."""
+
+    DAILY = "DAILY", "daily"
+    WEEKLY = "WEEKLY", "weekly"
+    PRE_PHASE = "PRE_PHASE", "before a phase"
+    MANUAL = "MANUAL", "manual"
+    JSON_EXPORT = "JSON_EXPORT", "JSON export"
+
+
+class RunStatus(TextChoices):
+    """How far an operation has come. Only what was restored and compared is VERIFIED."""
+
+    RUNNING = "RUNNING", "running"
+    COMPLETED = "COMPLETED", "completed"
+    FAILED = "FAILED", "failed"
+    VERIFIED = "VERIFIED", "verified"
+    PRUNED = "PRUNED", "pruned"
