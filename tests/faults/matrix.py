@@ -28,6 +28,7 @@ BACK_SECONDS = 1.0
 SHOWN_SECONDS = 20.0
 # Of the server: few connections, so that they are soon taken up, and a log that tells SQLSTATE and role.
 SETTINGS: Final = {"max_connections": "30", "log_line_prefix": "%e %u ", "log_min_error_statement": "panic"}
+ORDERS: Final = {"number": 1, "server_options": "-c idle_in_transaction_session_timeout=100"}
 OPTIONS: Final = {"mode": "direct", "threads": 6, "count": 1_000_000, "pace": 0.015}
 
 
@@ -51,8 +52,8 @@ def through_all(
                 mark = _size(ground)
                 with FAULTS[name].provoke(field):
                     if field.child is None:
-                        orders = {"number": 1, "options": OPTIONS, "variant": variant}
-                        field.child = at_work.enter_context(crew.at_work("log", **orders))
+                        child = crew.at_work("log", options=OPTIONS, variant=variant, **ORDERS)
+                        field.child = at_work.enter_context(child)
                         field.child.began()
                     began, told = time.monotonic(), field.child.log.stat().st_size
                     time.sleep(lasts)
@@ -87,7 +88,6 @@ def _environment(ground: Ground, proxy: FaultProxy) -> dict[str, str]:
     where = f"{HOST}:{proxy.port}/{name}?sslmode=disable"
     return {
         "DATABASE_URL": f"postgresql://{ROLE}:{PASSWORD.replace(' ', '%20')}@{where}",
-        "DB_IDLE_IN_TRANSACTION_TIMEOUT": "0.1",
         "FRIREN_WRITE_CONNECTIONS": "2",
     }
 

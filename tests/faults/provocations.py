@@ -32,9 +32,9 @@ __all__ = ["FAULTS", "PASSWORD", "ROLE", "Fault", "Field"]
 ROLE: Final = "laboratory"
 PASSWORD: Final = "only for tests"
 TABLES: Final = ("trading_engine_trade", "trading_engine_order")
-# Less than what a statement waits for a lock, half of FRIREN_WRITE_DEADLINE, so that none fails …
+# Less than what a statement waits for a lock, half of FRIREN_WRITE_DEADLINE, so that none fails.
 LOCKED_SECONDS = 0.1
-# … and more than DB_IDLE_IN_TRANSACTION_TIMEOUT of the logging process, which is then stopped for so long.
+# More than idle_in_transaction_session_timeout of the logging process (tests.faults.matrix).
 STOPPED_SECONDS = 0.15
 
 
