@@ -18,10 +18,11 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks of the configuration and of health, and make forks safe."""
         from friren import accounts, checks, forking
-        from friren.operations.health import ground, write_path
+        from friren.operations.health import backups, ground, write_path
 
         checks.register()
         forking.register()
         accounts.register()
+        backups.register_all()
         ground.register_all()
         write_path.register_all()

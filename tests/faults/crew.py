@@ -76,10 +76,10 @@ class Crew:
         self._errors = (self.folder / "errors").open("a+")
         prefix = names.command if names is not None else []
         changes |= names.environment if names is not None else {}
-        environment = command_environment(ground.home, **ground.environment(PYTHONPATH=str(ROOT), **changes))
+        self.environment = command_environment(ground.home, **ground.environment(PYTHONPATH=str(ROOT), **changes))
         self._process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.faults.nursery"],
-            env=environment,
+            env=self.environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -131,5 +131,5 @@ class Crew:
         finally:
             if child.wait(0) is None:
                 child.kill()
-        if child.status not in {0, -signal.SIGKILL}:
+        if child.status not in {0, -signal.SIGKILL, -signal.SIGTERM}:
             raise AssertionError(f"ended with {child.status}: {self.said()}")

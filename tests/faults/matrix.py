@@ -12,12 +12,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.faults.crew import Crew
+from tests.faults.field import PASSWORD, ROLE, Field
 from tests.faults.ground import Ground
 from tests.faults.history import Call
 from tests.faults.kills import Result, judge, taken
 from tests.faults.names import HOST, Names
 from tests.faults.outages import outcomes
-from tests.faults.provocations import FAULTS, PASSWORD, ROLE, Field
+from tests.faults.provocations import FAULTS
 from tests.faults.proxy import FaultProxy
 
 __all__ = ["SETTINGS", "through_all"]
