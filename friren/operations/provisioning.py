@@ -16,14 +16,16 @@ from typing import Any, Final
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from friren import embedded
+from friren.core.choices import AuditAction
 from friren.environment import Environment
 from friren.errors import ConfigurationError
 from friren.operations import schema
 from friren.operations.connectivity import connect_directly, one_line
+from friren.persistence.audit import record_operation
 
 __all__ = ["MAINTENANCE_DATABASE", "Step", "create_database", "plan", "provision"]
 
@@ -68,6 +70,19 @@ def provision() -> Iterator[Step]:
     Raises:
         ConfigurationError: the server cannot be reached, or what is missing may not be made; one line says why.
     """
+    taken = []
+    for step in _steps():
+        taken.append(step)
+        yield step
+    if done := {step.step: step.detail for step in taken if step.outcome == "done"}:
+        with transaction.atomic():
+            record_operation(
+                AuditAction.CONFIG_CHANGE, source="setup_database", model_label="database",
+                object_pk=str(connection.settings_dict["NAME"]), after=done, using="default",
+            )  # fmt: skip
+
+
+def _steps() -> Iterator[Step]:
     if settings.FRIREN_EMBEDDED:
         running = embedded.adopt(_location())
         server = embedded.start(_location())

@@ -69,6 +69,7 @@ def record_operation(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     account: UUID | None = None,
+    actor: int | None = None,
 ) -> None:
     """
     Write that an operator did something, inside the caller's transaction: what no single row tells of.
@@ -77,6 +78,7 @@ def record_operation(
         action: one of AuditAction.
         source: the command.
         model_label, object_pk: what it was done to.
+        actor: id of a user of Friren; the user of the operating system is told in any case.
     """
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT current_user")
@@ -85,6 +87,7 @@ def record_operation(
         AuditLog,
         account=account,
         occurred_at=timezone.now(),
+        actor=actor,
         actor_label=_operator(),
         action=action,
         model_label=model_label,

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import commits, kills, matrix, outages, poison, power_cuts, processes
+from tests.faults import bank, commits, kills, matrix, outages, poison, power_cuts, processes
+from tests.faults.crew import Crew
 from tests.faults.ground import own_server
 from tests.faults.provocations import FAULTS
 from tests.faults.proxy import FaultProxy
@@ -94,13 +95,13 @@ def _poison(small: bool, _seed: int) -> kills.Result:
 
 
 def _processes(small: bool, seed: int) -> kills.Result:
-    with own_server(**FAST) as ground:
-        return processes.through_all(ground, sizes=processes.SMALL if small else processes.FULL, seed=seed)
+    with own_server(**FAST) as ground, Crew(ground) as crew:
+        return processes.through_all(crew, sizes=processes.SMALL if small else processes.FULL, seed=seed)
 
 
-def _terminated(small: bool, seed: int) -> kills.Result:
-    with own_server(**FAST) as ground:
-        return processes.terminated(ground, cycles=4 if small else 200, seed=seed)
+def _bank(small: bool, seed: int) -> kills.Result:
+    with own_server(**FAST) as ground, Crew(ground) as crew:
+        return bank.bank(crew, rounds=3 if small else 100, seed=seed)
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -119,8 +120,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
     "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
     "poison": Experiment("one percent of records that the database refuses: what that costs the drain", _poison),
-    "processes": Experiment("fork, spawn, gunicorn, threads that end, calls that are cancelled", _processes),
-    "terminated": Experiment("SIGTERM with a backlog, 200 times", _terminated),
+    "processes": Experiment("fork, spawn, gunicorn, threads that end, cancelled calls, SIGTERM", _processes),
+    "bank": Experiment("money moves between accounts by 300 processes that are killed", _bank),
     "long_outage": Experiment("away for 60 s at 500 calls a second: how long the drain takes", _long_outage),
 }
 
