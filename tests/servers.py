@@ -21,7 +21,7 @@ from tests.postgres import PREFIX, ROOT, binaries, end_server, new_folder, scrat
 from tests.stock import lay, put_in_stock
 
 # The environment of this test run is not that of the commands it tries.
-_OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY", "PYTHONDONTWRITEBYTECODE")
+_OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY")
 
 
 def make_folder(name: str = "") -> Path:
