@@ -14,6 +14,11 @@ home.read_env_file()
 env = Environment(os.environ)
 
 FRIREN_HOME = home.friren_home(env)
+FRIREN_AUDIT_HOME = (
+    Path(env.text("FRIREN_AUDIT_HOME")).expanduser().absolute()
+    if env.text("FRIREN_AUDIT_HOME")
+    else (FRIREN_HOME / "audit")
+)
 DEBUG = env.flag("DEBUG", default=False)
 
 DATABASES = get_database_config(os.environ)

@@ -16,16 +16,18 @@ from typing import Any, Final
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from friren import embedded
+from friren.core.choices import AuditAction
 from friren.environment import Environment
 from friren.errors import ConfigurationError
 from friren.operations import schema
 from friren.operations.connectivity import connect_directly, one_line
+from friren.persistence.audit import record_operation
 
-__all__ = ["Step", "plan", "provision"]
+__all__ = ["MAINTENANCE_DATABASE", "Step", "create_database", "plan", "provision"]
 
 MAINTENANCE_DATABASE: Final = "postgres"
 
@@ -53,7 +55,7 @@ def plan() -> list[Step]:
     else:
         role, name = str(parameters.get("user", "")), str(parameters["dbname"])
         steps.append(Step("role", "planned", _text(_create_role(role, "'***'"))))
-        steps.append(Step("database", "planned", _text(_create_database(name, owner=role))))
+        steps.append(Step("database", "planned", _text(create_database(name, owner=role))))
     return [
         *steps,
         Step("migrations", "planned", "manage.py migrate"),
@@ -68,6 +70,19 @@ def provision() -> Iterator[Step]:
     Raises:
         ConfigurationError: the server cannot be reached, or what is missing may not be made; one line says why.
     """
+    taken = []
+    for step in _steps():
+        taken.append(step)
+        yield step
+    if done := {step.step: step.detail for step in taken if step.outcome == "done"}:
+        with transaction.atomic():
+            record_operation(
+                AuditAction.CONFIG_CHANGE, source="setup_database", model_label="database",
+                object_pk=str(connection.settings_dict["NAME"]), after=done, using="default",
+            )  # fmt: skip
+
+
+def _steps() -> Iterator[Step]:
     if settings.FRIREN_EMBEDDED:
         running = embedded.adopt(_location())
         server = embedded.start(_location())
@@ -129,7 +144,7 @@ def _ensure_role(session: psycopg.Connection[Any], role: str, password: str) -> 
 def _ensure_database(session: psycopg.Connection[Any], name: str, *, owner: str) -> str:
     if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         return "unchanged"
-    return _make(session, _create_database(name, owner=owner))
+    return _make(session, create_database(name, owner=owner))
 
 
 def _make(session: psycopg.Connection[Any], statement: sql.Composed) -> str:
@@ -147,7 +162,8 @@ def _create_role(role: str, password: sql.Literal | str) -> sql.Composed:
     return sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), shown)
 
 
-def _create_database(name: str, *, owner: str) -> sql.Composed:
+def create_database(name: str, *, owner: str) -> sql.Composed:
+    """Return the statement that makes a database in the server's own locale."""
     # template0: the only one that takes another encoding than the server's default.
     return sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
         sql.Identifier(name), sql.Identifier(owner)

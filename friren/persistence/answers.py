@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import os
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
@@ -58,3 +59,12 @@ def forget_answers() -> None:
     """Forget what was answered; for a database that was emptied or replaced."""
     with _lock:
         _kept.clear()
+
+
+def _begin_anew() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from friren.core.choices import AuditAction
 from friren.errors import ConfigurationError
 from friren.persistence import settings
+from friren.persistence.audit import record_operation
 from friren.persistence.batches import apply_batch, is_foundation, prepare
 from friren.persistence.choices import Resolution
 from friren.persistence.facts import Fact
@@ -83,6 +86,7 @@ def _retry_batch(tried: Sequence[tuple[DeadLetter, Fact | None, Exception | None
     for producer, entries in by_producer.items():
         facts = [fact for _letter, fact in entries]
         prepare(facts, using=using)
+        stored_ids: list[int] = []
         with one_commit(using):
             for (letter, _fact), verdict in zip(
                 entries, apply_batch(facts, using=using, producer=producer), strict=True
@@ -93,7 +97,9 @@ def _retry_batch(tried: Sequence[tuple[DeadLetter, Fact | None, Exception | None
                 else:
                     stored += verdict is WriteOutcome.STORED
                     duplicates += verdict is WriteOutcome.DUPLICATE
+                    stored_ids.append(letter.id)
                     _resolve(DeadLetter.objects.using(using).filter(id=letter.id), Resolution.STORED)
+            _note(Resolution.STORED, stored_ids, using)
     return Retried(stored, duplicates, failed)
 
 
@@ -106,7 +112,20 @@ def _note_failure(letter: DeadLetter, error: Exception, using: str) -> None:
 
 def drop(letters: QuerySet[DeadLetter], *, by: Any = None) -> int:
     """Give dead letters up, on purpose; their rows stay. Return how many. `by`: the user who decided it."""
-    return _resolve(letters, Resolution.DROPPED, by=by)
+    with transaction.atomic(using=letters.db):
+        ids = list(letters.select_for_update().values_list("id", flat=True))
+        dropped = _resolve(DeadLetter.objects.using(letters.db).filter(id__in=ids), Resolution.DROPPED, by=by)
+        _note(Resolution.DROPPED, ids, letters.db)
+    return dropped
+
+
+def _note(resolution: str, ids: Sequence[int], using: str) -> None:
+    if ids:
+        record_operation(
+            AuditAction.STATUS_CHANGE, source="dead_letters", model_label=DeadLetter._meta.label,
+            object_pk=str(ids[0]) if len(ids) == 1 else "", after={"resolution": resolution, "ids": list(ids)},
+            using=using,
+        )  # fmt: skip
 
 
 def _resolve(letters: QuerySet[DeadLetter], resolution: str, *, by: Any = None) -> int:

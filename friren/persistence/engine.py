@@ -75,6 +75,7 @@ class Engine:
         self._writes = direct(alias_of(using, "writes"), deadline=deadline)
         self._patient = direct(alias_of(using, "patient"), deadline=PATIENT_DEADLINE_SECONDS)
         self._lock = threading.Lock()
+        self._relieving = threading.Lock()  # two at a time would each drop what the other has moved
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self._threads: list[threading.Thread] = []
@@ -240,12 +241,13 @@ class Engine:
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
-        relieve(
-            self.buffer,
-            append=lambda record: self._append(record.payload, sync=record.sync),
-            store=self.store,
-            producer=self.producer,
-        )
+        with self._relieving:
+            relieve(
+                self.buffer,
+                append=lambda record: self._append(record.payload, sync=record.sync),
+                store=self.store,
+                producer=self.producer,
+            )
         if not len(self.buffer.queue):
             log.warning("the records that were in memory are safe")
 
@@ -277,6 +279,8 @@ class Engine:
         """Flush within `timeout` seconds, then end; what is left is in the journal for the next process."""
         # A database that is known to be away is not waited for.
         done = self.flush(timeout if self.circuit.closed else 0.0)
+        if len(self.buffer.queue):
+            self.relieve()  # the last chance of what only memory has
         self._closing.set()
         self._reachable.set()
         self._wake()
@@ -288,6 +292,9 @@ class Engine:
             self._journal.close()
         for direct in (self._writes, self._patient):
             direct.pool.close()
+        lost = len(self.buffer.queue)
+        if lost:
+            log.critical("%d records are in memory alone: they are lost when this process ends", lost)
         if not done:
-            log.warning("%d records are left in the journal below %s", self.backlog, self.root)
+            log.warning("%d records are left in the journal below %s", self.backlog - lost, self.root)
         return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 
 from friren.persistence.engine import Engine
@@ -24,6 +25,7 @@ def engine_for(using: str = "default") -> Engine:
         with _lock:
             engine = _engines.get(using)
             if engine is None:
+                _close_at_the_end()
                 engine = _engines[using] = Engine(using)
     return engine
 
@@ -38,6 +40,15 @@ def close_all(timeout: float = CLOSE_SECONDS) -> None:
     while _engines:
         _alias, engine = _engines.popitem()
         engine.close(timeout)
+
+
+def _close_at_the_end() -> None:
+    """A child of multiprocessing ends without the handlers of atexit; it has finalizers of its own."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing import util
+
+        util.Finalize(None, close_all, exitpriority=0)
 
 
 def _begin_anew() -> None:

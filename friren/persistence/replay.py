@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 
+from friren.core.choices import AuditAction
 from friren.errors import ConfigurationError, shown
 from friren.persistence.adoption import drain_together
+from friren.persistence.audit import record_operation
 from friren.persistence.drain import Drained
 from friren.persistence.journal import Address, JournalReader, journals_of, journals_under
 from friren.persistence.journal.files import FILES
+from friren.persistence.models import JournalCursor
 
 __all__ = ["elsewhere", "journal_root", "replay"]
 
@@ -38,7 +42,9 @@ def replay(*, adopt: str | None = None, using: str = "default", timeout: float |
     """
     root, here = journal_root(), Address.of(connections.settings[using])
     if adopt is not None:
-        for reader in _found(root, adopt):
+        found = _found(root, adopt)
+        _note(found, here, using)
+        for reader in found:
             _move_here(reader, root, here)
     return drain_together(journals_of(root, here), using=using, timeout=timeout)
 
@@ -65,6 +71,17 @@ def _found(root: Path, wanted: str) -> list[JournalReader]:
     if alive := [str(reader.producer) for reader in found if reader.alive]:
         raise ConfigurationError(f"the writer of {', '.join(alive)} is running: stop it first")
     return found
+
+
+def _note(readers: Sequence[JournalReader], here: Address, using: str) -> None:
+    """Write that journals are made this database's. Before they are: none is moved without an entry."""
+    with transaction.atomic(using=using):
+        for reader in readers:
+            record_operation(
+                AuditAction.FLUSH, source="replay", model_label=JournalCursor._meta.label,
+                object_pk=str(reader.producer), before={"address": str(reader.address)}, after={"address": str(here)},
+                using=using,
+            )  # fmt: skip
 
 
 def _move_here(reader: JournalReader, root: Path, here: Address) -> None:

@@ -44,5 +44,11 @@ def _book(using: str, account: UUID) -> None:
             _under_way.discard((using, account))
 
 
+def _begin_anew() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+    _under_way.clear()  # those threads are the parent's
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_under_way.clear)  # its threads are the parent's
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from friren.core.choices import AuditAction
 from friren.core.ids import natural_id
 from friren.core.models import Account
 from friren.core.numbers import ZERO, plain
 from friren.errors import PeriodClosedError, RejectedRecordError
+from friren.persistence.audit import record_operation
 from friren.persistence.facts import make_fact
 from friren.persistence.handlers import apply_within, one_commit
 from portfolio_manager.booking.books import book
@@ -63,6 +65,11 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
         )
         apply_within(checkpoint, using=using)
         Account.objects.using(using).filter(id=account).update(closed_until=at)
+        record_operation(
+            AuditAction.UPDATE, source="close_period", model_label=Account._meta.label, object_pk=str(account),
+            before={"closed_until": books.closed_until}, after={"closed_until": at}, account=account,
+            actor=closed_by, using=using,
+        )  # fmt: skip
     return PeriodCheckpoint.objects.using(using).get(id=checkpoint.id)
 
 

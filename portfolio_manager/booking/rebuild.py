@@ -10,7 +10,10 @@ from uuid import UUID
 
 from django.db import transaction
 
+from friren.core.choices import AuditAction
+from friren.core.models import Account
 from friren.errors import FrirenError
+from friren.persistence.audit import record_operation
 from portfolio_manager.accounting import Entry, cash_entry
 from portfolio_manager.booking.books import book
 from portfolio_manager.booking.changes import Changes, save, write
@@ -82,6 +85,12 @@ def rebuild_account(account: UUID, *, check: bool, using: str = "default") -> Re
             for changes in found:
                 write(books, changes)
         report += _compare_sums(books, fix=not check)
+        if report and not check:
+            record_operation(
+                AuditAction.UPDATE, source="rebuild", model_label=Account._meta.label, object_pk=str(account),
+                after={"replaced": len(report), "first": f"{report[0].table} {report[0].id}: {report[0].what}"},
+                account=account, using=using,
+            )  # fmt: skip
         (positions,) = query(using, "SELECT count(*) FROM {Position} WHERE account_id = %s", (account,))
         return Rebuilt(positions[0], tuple(report))
 

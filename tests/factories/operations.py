@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import factory
 from factory.django import DjangoModelFactory
 
-from friren.operations.models import BackupRecord
+from friren.operations.models import AuditBlock, BackupRecord
 from tests.factories.ground import later
 
 
@@ -25,3 +27,27 @@ class BackupRecordFactory(DjangoModelFactory):
     finished_at = factory.SelfAttribute("started_at")
     verified_at = factory.SelfAttribute("started_at")
     message = "equal in 44 tables"
+
+
+def _hash(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+class AuditBlockFactory(DjangoModelFactory):
+    class Meta:
+        model = AuditBlock
+
+    seq = factory.Sequence(lambda number: number + 1)
+    sealed_at = factory.LazyAttribute(lambda block: later(block.seq))
+    table_name = "trading_engine_trade"
+    first_seq = factory.LazyAttribute(lambda block: block.seq * 100)
+    last_seq = factory.LazyAttribute(lambda block: block.seq * 100 + 99)
+    row_count = 48
+    merkle_root = factory.LazyAttribute(lambda block: _hash(block.seq))
+    leaves_digest = factory.LazyAttribute(lambda block: hashlib.sha256(block.leaves).digest())
+    layout = {"table": "trading_engine_trade", "columns": ["recorded_seq", "id", "digest"], "references": []}
+    previous_hash = factory.LazyAttribute(lambda block: _hash(block.seq - 1))
+    block_hash = factory.LazyAttribute(lambda block: _hash(block.seq))
+    key_id = "ab" * 32
+    signature = b"s" * 64
+    leaves = b"l" * 48

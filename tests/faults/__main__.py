@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import commits, kills, matrix, outages, power_cuts
+from tests.faults import commits, kills, matrix, outages, power_cuts, processes
 from tests.faults.ground import own_server
 from tests.faults.proxy import FaultProxy
 from tests.postgres import FAST
@@ -85,6 +85,16 @@ def _matrix(small: bool, _seed: int) -> kills.Result:
         return matrix.through_all(ground, proxy, lasts=0.3 if small else 2.0)
 
 
+def _processes(small: bool, seed: int) -> kills.Result:
+    with own_server(**FAST) as ground:
+        return processes.through_all(ground, sizes=processes.SMALL if small else processes.FULL, seed=seed)
+
+
+def _terminated(small: bool, seed: int) -> kills.Result:
+    with own_server(**FAST) as ground:
+        return processes.terminated(ground, cycles=4 if small else 200, seed=seed)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "kills": Experiment("1,000 processes killed at a random moment", _kills),
     "failpoints": Experiment("processes killed 20 times at each failpoint", _failpoints),
@@ -100,6 +110,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
     "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
+    "processes": Experiment("fork, spawn, gunicorn, threads that end, calls that are cancelled", _processes),
+    "terminated": Experiment("SIGTERM with a backlog, 200 times", _terminated),
     "long_outage": Experiment("away for 60 s at 500 calls a second: how long the drain takes", _long_outage),
 }
 

@@ -93,8 +93,14 @@ class Diary:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.seconds: list[tuple[float, str, float]] = []
 
-    def call(self, key: str, method: Callable[..., Any], *arguments: Any, **told: Any) -> Any:
+    def begins(self, key: str) -> None:
         os.write(self._handle, f"A {key}\n".encode())
+
+    def ends(self, key: str, receipt: Any) -> None:
+        os.write(self._handle, f"K {key} {receipt.outcome.value} {time.monotonic():.4f}\n".encode())
+
+    def call(self, key: str, method: Callable[..., Any], *arguments: Any, **told: Any) -> Any:
+        self.begins(key)
         began = time.monotonic()
         try:
             receipt = method(*arguments, **told)
@@ -104,7 +110,7 @@ class Diary:
             return None
         finally:
             self.seconds.append((time.monotonic() - began, key, began))
-        os.write(self._handle, f"K {key} {receipt.outcome.value} {time.monotonic():.4f}\n".encode())
+        self.ends(key, receipt)
         return receipt
 
 

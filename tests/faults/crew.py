@@ -72,10 +72,10 @@ class Crew:
         self.folder = ground.home / "crew"
         self.folder.mkdir(exist_ok=True)
         self._errors = (self.folder / "errors").open("a+")
-        environment = command_environment(ground.home, **ground.environment(PYTHONPATH=str(ROOT), **changes))
+        self.environment = command_environment(ground.home, **ground.environment(PYTHONPATH=str(ROOT), **changes))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery"],
-            env=environment,
+            env=self.environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -127,5 +127,5 @@ class Crew:
         finally:
             if child.wait(0) is None:
                 child.kill()
-        if child.status not in {0, -signal.SIGKILL}:
+        if child.status not in {0, -signal.SIGKILL, -signal.SIGTERM}:
             raise AssertionError(f"ended with {child.status}: {self.said()}")

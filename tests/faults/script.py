@@ -11,10 +11,12 @@ import psycopg
 
 from tests.faults.history import Row
 
-__all__ = ["ACCOUNT", "ROUND", "VENUE", "content_of", "details_of", "entity_of", "key_of", "rows_of", "step_of"]
+__all__ = ["ACCOUNT", "PAGE", "ROUND", "VENUE", "content_of", "details_of", "entity_of", "key_of", "rows_of", "step_of"]
 
 ACCOUNT = "laboratory"
 VENUE = "LAB"
+# Of the site that logs, before the key of a call.
+PAGE = "/log/"
 BEGIN = dt.datetime(2020, 3, 2, 14, 30, tzinfo=dt.UTC)
 # One order's life, its fills, a fill that is booked at once, and telemetry.
 ROUND = ("order", "submitted", "trade", "partially_filled", "fill", "signal", "booked", "filled")

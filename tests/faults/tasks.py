@@ -20,9 +20,12 @@ from friren.persistence.replay import replay
 from portfolio_manager.data_logger import PortfolioTracker
 from tests.faults.child import Bot, Diary, log_from_threads
 from tests.faults.orders import Orders
+from tests.faults.process_tasks import cancel, fork_under_load, log_until_terminated, short_threads
 from tests.faults.script import ACCOUNT
 
-__all__ = ["account", "log", "log_and_fork", "recover"]
+__all__ = [
+    "account", "cancel", "fork_under_load", "log", "log_and_fork", "log_until_terminated", "recover", "short_threads",
+]  # fmt: skip
 
 # Stands in keys for the thread of a forked child.
 FORKED = 99

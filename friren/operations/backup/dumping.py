@@ -74,7 +74,8 @@ def write_dump(
     command = [
         programs.program("pg_dump"), f"--dbname={server.conninfo}", "--no-password", f"--snapshot={snapshot}",
         f"--lock-wait-timeout={LOCK_WAIT}", f"--format={form}",
-        *([f"--compress={COMPRESSION_LEVEL}"] if form == CUSTOM else []),
+        # SQL is for people and other servers, which have other roles.
+        *([f"--compress={COMPRESSION_LEVEL}"] if form == CUSTOM else ["--no-owner", "--no-privileges"]),
     ]  # fmt: skip
     handle = FILES.create(path)
     with os.fdopen(handle, "wb") as file, tempfile.TemporaryFile() as complaints:

@@ -101,6 +101,9 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         written, sums = (folder / MANIFEST).read_bytes(), (folder / SUMS).read_bytes()
+        # Before a byte of it is believed.
+        if f"{hashlib.sha256(written).hexdigest()}  {MANIFEST}".encode() not in sums.splitlines():
+            raise BackupError(f"{folder.name}: the manifest is damaged, or {SUMS} is")
         version = msgspec.json.decode(written, type=_Versioned).version
         if version > FORMAT_VERSION:
             raise BackupError(f"{folder.name} was made by a newer Friren: its manifest is of version {version}")
@@ -108,9 +111,9 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as exc:
         raise BackupError(f"{folder.name} is no backup: {exc.strerror}: {exc.filename}") from exc
     except msgspec.MsgspecError as exc:
-        raise BackupError(f"{folder.name}: the manifest is damaged: {exc}") from exc
+        raise BackupError(f"{folder.name}: the manifest is none that this Friren wrote: {exc}") from exc
     if sums != sums_of(manifest, written):
-        raise BackupError(f"{folder.name}: the manifest is not the one that {SUMS} was made of")
+        raise BackupError(f"{folder.name}: {SUMS} is not that of this backup")
     if manifest.id != folder.name:
         raise BackupError(f"{folder.name}: the manifest is that of {manifest.id}")
     return manifest

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.conninfo import make_conninfo
 
 from friren.embedded.binaries import Binaries, wheel_directories
@@ -82,14 +82,15 @@ def connect(database: str = DEFAULT_DB_ALIAS, **changes: Any) -> psycopg.Connect
     return session
 
 
-def server_of(session: psycopg.Connection[Any]) -> Server:
+def server_of(session: psycopg.Connection[Any], database: str = DEFAULT_DB_ALIAS) -> Server:
     """
-    Return what `session` is connected to.
+    Return what `session`, a connection by the parameters of `database`, is connected to.
 
     Raises:
         ConfigurationError: the connection needs a passphrase that cannot be handed on.
     """
-    parameters = session.info.get_parameters()
+    asked = _asked_for(database)
+    parameters = {name: value for name, value in session.info.get_parameters().items() if name in asked}
     if parameters.pop("sslpassword", None):
         raise ConfigurationError("sslpassword cannot be handed to pg_dump unseen: use a key file without a passphrase")
     return Server(
@@ -99,6 +100,13 @@ def server_of(session: psycopg.Connection[Any]) -> Server:
         version=session.info.parameter_status("server_version") or "",
         encrypted=parameters.get("sslmode") in _ENCRYPTED,
     )
+
+
+def _asked_for(database: str) -> set[str]:
+    """Return the parameters that were set: the others are this libpq's own, which an older program does not know."""
+    variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
+    set_outside = {name for name, variable in variables.items() if variable and variable.decode() in os.environ}
+    return {"dbname", "options", *connections[database].get_connection_params(), *set_outside}
 
 
 def environment(server: Server) -> Mapping[str, str]:

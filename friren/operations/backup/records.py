@@ -7,15 +7,18 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
+from friren.core.choices import AuditAction
 from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.settings import DAILY_DAYS, WEEKLY_DAYS
 from friren.operations.backup.shelf import Shelf
 from friren.operations.choices import BackupKind, RunStatus
 from friren.operations.models import BackupRecord
+from friren.persistence.audit import record_change
 
-__all__ = ["begin", "complete", "expiry", "fail", "settle", "verify"]
+__all__ = ["begin", "complete", "expiry", "fail", "refute", "restored", "settle", "verify"]
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,27 @@ def verify(path: Path, manifest: Manifest, *, at: dt.datetime, message: str) -> 
     """Note that a backup was restored and found equal."""
     complete(path, manifest)
     BackupRecord.objects.filter(path=str(path)).update(status=RunStatus.VERIFIED, verified_at=at, message=message)
+
+
+def refute(path: Path, message: str) -> None:
+    """Note that a backup could not be restored, or came out other than it was dumped."""
+    BackupRecord.objects.filter(path=str(path)).update(status=RunStatus.FAILED, verified_at=None, message=message)
+
+
+def restored(path: Path, manifest: Manifest, *, kept: str) -> None:
+    """
+    Note in a database that was restored where it comes from.
+
+    Raises:
+        DatabaseError: its tables are older than the code; `migrate` comes first.
+    """
+    complete(path, manifest)
+    record = BackupRecord.objects.get(path=str(path))
+    told = {"backup": manifest.id, "sha256": manifest.sha256, "kept": kept}
+    with transaction.atomic():
+        record_change(
+            record, using=DEFAULT_DB_ALIAS, action=AuditAction.RESTORE, before={}, after=told, source="restore"
+        )
 
 
 def settle(shelf: Shelf) -> None:

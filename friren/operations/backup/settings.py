@@ -14,9 +14,12 @@ __all__ = [
     "CHUNK_BYTES",
     "COMPRESSION_LEVEL",
     "DAILY_DAYS",
+    "DRILL_DAYS_MAX",
     "LOCK_SECONDS",
     "LOCK_WAIT",
+    "MAX_AGE_HOURS",
     "WEEKLY_DAYS",
+    "decryption_key_file",
     "directory",
     "encryption_keys",
     "programs",
@@ -36,6 +39,10 @@ LOCK_SECONDS: Final = 10.0
 # How long backups are kept, in days: a month of days, half a year of weeks.
 DAILY_DAYS: Final = env.integer("BACKUP_RETENTION_DAILY_DAYS", default=30, minimum=1, maximum=36_500)
 WEEKLY_DAYS: Final = env.integer("BACKUP_RETENTION_WEEKLY_DAYS", default=182, minimum=1, maximum=36_500)
+# From when on `health` misses a backup: a daily one that is two hours late.
+MAX_AGE_HOURS: Final = env.integer("BACKUP_MAX_AGE_HOURS", default=26, minimum=1, maximum=87_600)
+# From when on it misses a drill: a weekly one that is a day late.
+DRILL_DAYS_MAX: Final = env.integer("BACKUP_DRILL_MAX_DAYS", default=8, minimum=1, maximum=36_500)
 
 
 def directory() -> Path:
@@ -47,6 +54,12 @@ def directory() -> Path:
 def encryption_keys() -> list[str]:
     """Return the age public keys that backups are encrypted for; none means that they are not."""
     return env.items("BACKUP_ENCRYPTION_KEY")
+
+
+def decryption_key_file() -> Path | None:
+    """Return the file with the age private keys, needed to verify and restore what is encrypted."""
+    configured = env.text("BACKUP_DECRYPTION_KEY_FILE")
+    return Path(configured).expanduser().absolute() if configured else None
 
 
 def programs() -> Path | None:

@@ -48,6 +48,10 @@ class Files:
         """Create a file that must not exist yet, 0600, for appending."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | _ALWAYS, _PRIVATE_FILE)
 
+    def open_to_append(self, path: Path) -> int:
+        """Open a file for appending, created 0600 when missing."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _ALWAYS, _PRIVATE_FILE)
+
     def open_lock(self, path: Path) -> int:
         """Open a lock file, created when missing."""
         return os.open(path, os.O_RDWR | os.O_CREAT | _ALWAYS, _PRIVATE_FILE)

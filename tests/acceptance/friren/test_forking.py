@@ -11,7 +11,7 @@ from tests.postgres import ROOT
 from tests.servers import command_environment
 
 CODE = """
-import os, friren; friren.setup()
+import os, stat, time, friren; friren.setup()
 from django.db import connection, transaction
 
 def backend():
@@ -30,7 +30,24 @@ def in_child(work):
     assert status == 0, status
     return int(os.read(reader, 100))
 
+def sockets():
+    return {os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if is_socket(int(name))}
+
+def is_socket(handle):
+    try:
+        return stat.S_ISSOCK(os.fstat(handle).st_mode)
+    except OSError:
+        return False  # that of the folder itself
+
+def settle():
+    # A pool opens one more beside the first.
+    while connection.pool and (stats := connection.pool.get_stats())["pool_size"] > stats["pool_available"] + 1:
+        time.sleep(0.01)
+
 mine = backend()
+settle()
+assert sockets(), "nothing to inherit"
+assert in_child(lambda: len(sockets())) == 0, "the child keeps its parent's sessions open"
 assert in_child(backend) != mine, "the child used its parent's connection"
 assert backend() == mine, "the parent lost its connection"
 with transaction.atomic():

@@ -44,6 +44,13 @@ def test_makes_what_is_missing_and_finds_it_the_second_time(cluster) -> None:
     assert outcomes(first) == {"role": "done", "database": "done", "migrations": "done", "seeds": "unchanged"}
     assert set(outcomes(second).values()) == {"unchanged"}
     assert [line.split()[0] for line in verified.stdout.splitlines()] == ["PASS"] * 8
+    with cluster.connect("trading_system") as connection:
+        entries = connection.execute(
+            "SELECT after, db_user FROM core_auditlog WHERE source = 'setup_database'"
+        ).fetchall()
+        assert [(sorted(after), user) for after, user in entries] == [
+            (["database", "migrations", "role"], "trading_user")
+        ]
     with cluster.connect("postgres") as connection:
         stored = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'trading_user'").fetchone()[0]
         assert stored.startswith("SCRAM-SHA-256$")

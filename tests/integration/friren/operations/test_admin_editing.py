@@ -15,6 +15,11 @@ from tests.factories import AccountFactory, PredictionEventFactory, PredictionMa
 from trading_engine.models import PredictionMarket, Symbol
 
 
+def edits():
+    """The entries of the audit log, but for that of signing in."""
+    return AuditLog.objects.exclude(action="LOGIN")
+
+
 @pytest.fixture
 def manager() -> User:
     return UserFactory(username="manager", is_staff=True, is_superuser=True)
@@ -28,7 +33,7 @@ def client(manager) -> Client:
 
 
 def entries():
-    return AuditLog.objects.order_by("recorded_seq")
+    return edits().order_by("recorded_seq")
 
 
 def page_of(row) -> str:
@@ -81,7 +86,7 @@ def test_a_wrong_value_is_refused_by_name(field, value, client) -> None:
 
     assert response.status_code == 200
     assert response.context["adminform"].form.errors.keys() == {field}
-    assert not AuditLog.objects.exists()
+    assert not edits().exists()
 
 
 def test_a_symbol_is_added_once(client) -> None:
@@ -97,7 +102,7 @@ def test_a_change_is_audited_with_who_from_where_and_what(client, manager) -> No
     symbol = SymbolFactory(sector="Technology", tick_size=Decimal("0.01"))
     edit(client, symbol, sector="Energy", tick_size="0.05")
 
-    entry = AuditLog.objects.get()
+    entry = edits().get()
     assert (entry.actor, entry.actor_label, entry.action, entry.source) == (manager, "manager", "UPDATE", "admin")
     assert (entry.model_label, entry.object_pk) == ("trading_engine.Symbol", str(symbol.pk))
     assert entry.remote_addr == "192.0.2.7"
@@ -108,7 +113,7 @@ def test_a_change_is_audited_with_who_from_where_and_what(client, manager) -> No
 def test_saving_without_a_change_leaves_no_entry(client) -> None:
     edit(client, SymbolFactory())
 
-    assert not AuditLog.objects.exists()
+    assert not edits().exists()
 
 
 def test_a_change_that_cannot_be_audited_is_not_made(client, monkeypatch) -> None:
@@ -138,7 +143,7 @@ def test_an_account_is_opened_as_by_open_account(client) -> None:
     handle = find_account("swing")
     assert (handle.environment, handle.base_currency, handle.cost_basis) == ("LIVE", "EUR", "FIFO")
     assert handle.timezone == "Europe/Berlin"
-    entry = AuditLog.objects.get()
+    entry = edits().get()
     assert (entry.action, entry.account, entry.after["name"]) == ("CREATE", account, "swing")
     again = client.post(add, new | {"environment": "PAPER"})
     assert again.status_code == 200
@@ -166,7 +171,7 @@ def test_of_an_account_only_time_zone_and_activity_change(client) -> None:
     assert (account.timezone, account.is_active, account.name, account.environment) == (
         "Asia/Tokyo", False, "swing", "PAPER",
     )  # fmt: skip
-    assert AuditLog.objects.get().after == {"timezone": "Asia/Tokyo", "is_active": False}
+    assert edits().get().after == {"timezone": "Asia/Tokyo", "is_active": False}
 
 
 def test_a_market_may_name_an_event_that_is_not_stored(client) -> None:
@@ -180,7 +185,7 @@ def test_a_market_may_name_an_event_that_is_not_stored(client) -> None:
     assert (market.event_id, market.yes_price) == ("elsewhere too", Decimal("0.45"))
     edit(client, market, event_key="")
     assert PredictionMarket.objects.get().event_id is None
-    assert [entry.after.get("event_id") for entry in AuditLog.objects.order_by("recorded_seq")] == [
+    assert [entry.after.get("event_id") for entry in edits().order_by("recorded_seq")] == [
         "elsewhere too",
         None,
     ]
@@ -207,7 +212,7 @@ def test_a_user_is_edited_but_not_renamed_once_accounts_hang_on_the_name(client)
     edit(client, user, risk_tolerance="HIGH", default_position_size="2.5", groups=[str(staff.pk)])
     user.refresh_from_db()
     assert (user.username, user.risk_tolerance, user.default_position_size) == ("ada", "HIGH", Decimal("2.50"))
-    assert AuditLog.objects.get().after == {
+    assert edits().get().after == {
         "risk_tolerance": "HIGH", "default_position_size": "2.5", "groups": [str(staff.pk)],
     }  # fmt: skip
 
@@ -221,7 +226,7 @@ def test_a_new_password_is_audited_but_never_shown(client) -> None:
     assert response.status_code == 302
     user.refresh_from_db()
     assert user.check_password(secret)
-    entry = AuditLog.objects.get()
+    entry = edits().get()
     assert (entry.object_pk, entry.before, entry.after) == (
         str(user.pk), {"password": "(hidden)"}, {"password": "(hidden)"},
     )  # fmt: skip
@@ -282,3 +287,21 @@ def test_who_may_only_look_sees_values_and_no_form(make, values, shown) -> None:
 
 def test_a_time_that_is_typed_says_its_zone(client) -> None:
     assert "In UTC." in client.get(page_of(SymbolFactory())).content.decode()
+
+
+def test_who_signs_in_is_told(manager) -> None:
+    manager.set_password("correct horse")
+    manager.save()
+    visitor = Client(REMOTE_ADDR="192.0.2.9")
+    visitor.post(reverse("admin:login"), {"username": "manager", "password": "wrong"})
+    assert not AuditLog.objects.exists()
+
+    visitor.post(reverse("admin:login"), {"username": "manager", "password": "correct horse"})
+
+    entry = AuditLog.objects.get()
+    assert (entry.action, entry.actor, entry.actor_label, entry.remote_addr) == (
+        "LOGIN",
+        manager,
+        "manager",
+        "192.0.2.9",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-import os
 import time
 from decimal import Decimal
 
@@ -291,31 +290,3 @@ class TestAsync:
         while Trade.objects.count() < 50:
             assert time.monotonic() < until, Trade.objects.count()
             time.sleep(0.02)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-class TestFork:
-    @pytest.mark.parametrize("mode", ["direct", "journal"])
-    def test_a_child_is_another_producer_and_the_parent_goes_on(self, book, mode) -> None:
-        trades = TradeLogger(account=book, mode=mode)
-        parents = {trades.log_trade(**FILL).id}
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                receipt = trades.log_trade(**FILL)
-                flushed = trades.flush(timeout=60)
-                os.write(writing, json.dumps([str(receipt.id), flushed, str(engine_for().producer)]).encode())
-                engine_for().close(1)
-            finally:
-                os._exit(0)
-        os.close(writing)
-        parents.add(trades.log_trade(**FILL).id)
-        with os.fdopen(reading) as pipe:
-            child, flushed, producer = json.loads(pipe.read())
-        os.waitpid(pid, 0)
-        assert flushed
-        assert trades.flush(timeout=60)
-        assert producer != str(engine_for().producer)
-        assert {str(key) for key in Trade.objects.values_list("id", flat=True)} == {child, *map(str, parents)}

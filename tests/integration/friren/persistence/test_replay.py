@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from friren.core.ids import new_id
+from friren.core.models import AuditLog
 from friren.operations.health.write_path import check_write_path, figures
 from friren.persistence import settings
 from friren.persistence.drain import Drainer
@@ -66,6 +67,9 @@ def test_replay_leaves_the_journal_of_another_database_until_it_is_adopted(home,
     }  # fmt: skip
     assert (root / here().folder / str(left.producer)).is_dir()
     assert Trade.objects.count() == 5
+    entry = AuditLog.objects.get(source="replay")
+    assert (entry.object_pk, entry.before) == (str(left.producer), {"address": "trading at db.example:5432"})
+    assert "@" in entry.actor_label
 
 
 def test_replay_knows_no_such_journal(home) -> None:
@@ -125,7 +129,10 @@ def test_a_dead_letter_is_looked_at_and_tried_again(home, root, book, monkeypatc
     assert Order.objects.count() == 1
     assert DeadLetter.objects.get(id=first).resolution == "stored"
     assert run("dead_letters", "drop", "--all") == {"dropped": 1, "open": 0}
-    assert DeadLetter.objects.filter(resolution="dropped").count() == 1
+    dropped = DeadLetter.objects.get(resolution="dropped")
+    told = [entry.after for entry in AuditLog.objects.filter(source="dead_letters").order_by("recorded_seq")]
+    assert [(after["resolution"], len(after["ids"])) for after in told] == [("stored", 3), ("dropped", 1)]
+    assert told[1]["ids"] == [dropped.id]
 
 
 def test_dead_letters_wants_to_know_which(home) -> None:

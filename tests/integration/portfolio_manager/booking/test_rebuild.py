@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from friren.accounts import open_account
+from friren.core.models import AuditLog
 from friren.operations import health
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import AccountState, LedgerEntry, Position, PositionFill
@@ -84,6 +85,8 @@ def test_a_planted_difference_is_found_and_mended(account, damage: str) -> None:
     assert (code, report["differences"] >= 1) == (0, True)
     assert stored_books(account.id) == whole == folded_books(account)
     assert run("--check")[0]["differences"] == 0
+    entry = AuditLog.objects.get(source="rebuild")
+    assert (entry.account_id, entry.after["replaced"]) == (account.id, report["differences"])
 
 
 def test_a_row_that_no_fact_asks_for_is_extra(account) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from friren.accounts import open_account
 from friren.core.ids import new_id
-from friren.core.models import Account
+from friren.core.models import Account, AuditLog
 from friren.errors import PeriodClosedError, RejectedRecordError
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import PeriodCheckpoint
@@ -57,6 +57,12 @@ def test_a_checkpoint_holds_the_books_as_they_stood(tracker, account) -> None:
     )
     assert checkpoint.trade_count == 2
     assert Account.objects.get(name="books").closed_until == at(3)
+    entry = AuditLog.objects.get(source="close_period")
+    assert (entry.account_id, entry.before, entry.after) == (
+        account.id,
+        {"closed_until": None},
+        {"closed_until": at(3).isoformat()},
+    )
 
 
 def test_facts_dated_before_the_close_are_refused_and_later_ones_taken(tracker, account) -> None:

@@ -1,0 +1,201 @@
+"""A backup is one once it was restored and found equal, and a restore never leaves half a database."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection, connections
+
+from friren import embedded
+from friren.core.models import AuditLog
+from friren.embedded.binaries import find_binaries
+from friren.errors import BackupError, ConfigurationError
+from friren.operations import health
+from friren.operations.backup import scratch, verifying
+from friren.operations.backup.making import Made, make_backup
+from friren.operations.backup.manifest import VERIFICATION
+from friren.operations.backup.restoring import restore_backup
+from friren.operations.backup.shelf import Shelf
+from friren.operations.backup.verifying import verify_backup
+from friren.operations.models import BackupRecord
+from tests import postgres as harness
+from tests.backups import put
+from trading_engine.models import Trade
+
+TRADES = "public.trading_engine_trade"
+
+
+def command(name: str, *arguments: str) -> dict:
+    stdout = io.StringIO()
+    with contextlib.suppress(SystemExit):  # what it reports is looked at
+        call_command(name, *arguments, "--json", stdout=stdout)
+    return json.loads(stdout.getvalue())
+
+
+@pytest.fixture
+def guarded(database) -> Iterator[None]:
+    """A table with a policy and a grant for a role that no other server has."""
+    with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
+        admin.execute("CREATE ROLE test_reader")
+        admin.execute("CREATE TABLE guarded (id int PRIMARY KEY, name text CHECK (name IN ('a', 'b')))")
+        admin.execute("INSERT INTO guarded VALUES (1, 'a')")
+        admin.execute("ALTER TABLE guarded ENABLE ROW LEVEL SECURITY")
+        admin.execute("CREATE POLICY readers ON guarded FOR SELECT TO test_reader USING (id > 0)")
+        admin.execute("GRANT SELECT ON guarded TO test_reader")
+        yield
+        admin.execute("DROP TABLE guarded")
+        admin.execute("DROP ROLE test_reader")
+
+
+@pytest.fixture
+def made(shelf_folder, trades) -> Made:
+    """A backup of the ordinary database."""
+    return make_backup(kind="MANUAL")
+
+
+@pytest.fixture
+def empty_database(database) -> Iterator[str]:
+    """An empty database that is configured in place of the ordinary one."""
+    own, name = settings.DATABASES["default"]["NAME"], "restored_here"
+    with harness.admin_connection() as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    connections.close_all()
+    connection.settings_dict["NAME"] = name
+    yield name
+    connections.close_all()
+    connection.settings_dict["NAME"] = own
+    with harness.admin_connection() as admin:
+        for (left,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'restored_here%'").fetchall():
+            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
+
+
+def test_a_drill_proves_a_backup(shelf_folder, trades, key, guarded) -> None:
+    made = command("backup", "--kind", "weekly")
+    left_by_a_killed_drill = embedded.locate(Path(settings.FRIREN_HOME) / "scratch", binaries=harness.binaries())
+    embedded.start(left_by_a_killed_drill)
+
+    report = command("verify_backup", made["id"])
+
+    assert report["differences"] == []
+    assert report["verified"] is True
+    assert report["tables"] == made["tables"]
+    assert any(what.startswith("roles") for what in report["skipped"])
+    assert command("backups")["backups"][0]["verified"] is True
+    record = BackupRecord.objects.get()
+    assert record.status == "VERIFIED"
+    assert record.verified_at is not None
+    assert "equal in" in record.message
+    assert health.examine(["backups"]).ok
+    assert not left_by_a_killed_drill.root.exists()
+
+
+def test_a_drill_names_everything_that_differs(shelf_folder, trades, monkeypatch) -> None:
+    """The restored database is changed behind its back, as a faulty restore would."""
+    really = verifying.fill
+
+    def fill(*arguments, server, **options):
+        really(*arguments, server=server, **options)
+        with psycopg.connect(server.conninfo, autocommit=True) as session:
+            session.execute("SET session_replication_role = replica")
+            session.execute(
+                "DELETE FROM trading_engine_trade WHERE id = (SELECT min(id::text)::uuid FROM trading_engine_trade)"
+            )
+            session.execute("UPDATE core_user SET first_name = 'Jo'")
+            session.execute("SELECT setval('friren_recorded_seq', 999999)")
+            session.execute("DELETE FROM django_migrations WHERE app = 'core' AND name = '0002_seed'")
+            session.execute("ALTER TABLE persistence_journalcursor DROP CONSTRAINT ck_journalcursor_identity")
+            session.execute("DROP TRIGGER pgtrigger_frozen_f5d3b ON operations_backuprecord")
+
+    monkeypatch.setattr(verifying, "fill", fill)
+    made = make_backup(kind="DAILY")
+
+    report = command("verify_backup")
+
+    assert report["verified"] is False
+    assert f"table {TRADES} has 2 rows, not 3" in report["differences"]
+    assert "table public.core_user has as many rows, of other content" in report["differences"]
+    assert "migrations differ: core.0002_seed" in report["differences"]
+    told = " ".join(report["differences"])
+    assert "sequence public.friren_recorded_seq stands at 999999" in told
+    assert "constraints: public.persistence_journalcursor ck_journalcursor_identity is missing" in told
+    assert "triggers: public.operations_backuprecord pgtrigger_frozen_f5d3b is missing" in told
+    record = BackupRecord.objects.get()
+    assert (record.status, record.verified_at) == ("FAILED", None)
+    assert not (made.path.parent / VERIFICATION).exists()
+    assert not health.examine(["backups"]).ok
+
+
+def test_a_restore_fills_an_empty_database_and_replaces_another_only_by_force(
+    shelf_folder, trades, key, made, empty_database
+) -> None:
+    report = command("restore", made.manifest.id)
+
+    assert report["kept"] == ""
+    assert report["database"] == empty_database
+    assert {trade.id for trade in Trade.objects.all()} == {trade.id for trade in trades}
+    told = AuditLog.objects.get(action="RESTORE")
+    assert told.after["backup"] == made.manifest.id
+    assert BackupRecord.objects.get().status == "COMPLETED"
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE later (id int)")
+    with pytest.raises(CommandError, match="is not empty: --force"):
+        call_command("restore", made.manifest.id)
+    assert "later" in connection.introspection.table_names()
+
+    report = command("restore", made.manifest.id, "--force")
+
+    assert report["kept"].startswith(f"{empty_database}_before_")
+    assert "later" not in connection.introspection.table_names()
+    assert Trade.objects.count() == 3
+    with harness.admin_connection(report["kept"]) as kept:
+        assert kept.execute("SELECT count(*) FROM later").fetchone() == (0,)
+
+
+def test_what_cannot_be_restored_leaves_the_database_as_it_was(shelf_folder, empty_database) -> None:
+    folder = put(Shelf(shelf_folder), dump=b"SELECT 1; CREATE TABLE half (id int); SELECT nonsense;",
+                 format="plain", file="friren.sql", server_version="15.1")  # fmt: skip
+
+    with pytest.raises(BackupError, match='column "nonsense" does not exist'):
+        restore_backup(folder.name)
+    assert connection.introspection.table_names() == []
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE mine (id int)")
+    with pytest.raises(BackupError, match="nonsense"):
+        restore_backup(folder.name, force=True)
+    assert connection.introspection.table_names() == ["mine"]
+    with harness.admin_connection() as admin:
+        names = admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'restored_here%'").fetchall()
+    assert names == [("restored_here",)]
+
+
+def test_a_backup_of_a_newer_postgresql_is_refused(shelf_folder, empty_database) -> None:
+    folder = put(Shelf(shelf_folder), server_version="99.1")
+
+    with pytest.raises(BackupError, match="same major version or a newer one"):
+        restore_backup(folder.name)
+    with pytest.raises(ConfigurationError, match="install postgresql-99"):
+        verify_backup(folder.name)
+    assert connection.introspection.table_names() == []
+
+
+def test_a_backup_goes_to_the_newer_embedded_postgresql(made, monkeypatch) -> None:
+    newest = find_binaries(None, identity=None)
+    if made.manifest.major >= newest.major:
+        pytest.skip(f"the server is no older than the embedded PostgreSQL {newest.version}")
+    monkeypatch.setattr(scratch, "_programs", lambda _major: newest.directory)
+
+    verified = verify_backup(made.manifest.id)
+
+    assert verified.server_version == newest.version
+    assert verified.differences == []
