@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
-import time
 from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
@@ -15,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from friren.persistence import settings
 from friren.persistence.ahead import Readable, ReadAhead
 from friren.persistence.batches import apply_batch, is_foundation, prepare
+from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.copy import is_refusal
 from friren.persistence.cursors import Drained, FencedError, Moved, lock_cursor, move_cursor, read_cursor
 from friren.persistence.handlers import MissingRowError, Verdict, one_commit
@@ -74,13 +73,15 @@ class Drainer:
         using: str = "default",
         batch_rows: int = settings.DRAIN_BATCH_ROWS,
         adopter: UUID | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
+        self._clock = clock
         self._source, self._using, self._adopter = source, using, adopter
         self._batch_rows = self._rows = batch_rows
         self._ahead = ReadAhead(source)
         self._seq: int | None = None
         self._position = 0
-        self._waits = ParentWaits()
+        self._waits = ParentWaits(clock.now)
         self._awake, self._hurried, self._stopping = threading.Event(), threading.Event(), threading.Event()
 
     @property
@@ -135,9 +136,9 @@ class Drainer:
 
     def drain_all(self, *, timeout: float | None = None) -> Drained:
         """Move batches until nothing is left, all that is left waits for a parent, or `timeout` seconds are over."""
-        until = None if timeout is None else time.monotonic() + timeout
+        until = None if timeout is None else self._clock.now() + timeout
         total = Drained()
-        while until is None or time.monotonic() < until:
+        while until is None or self._clock.now() < until:
             rows, seq = self._rows, self._seq
             total = total.then(self.drain_once())
             if not total.remaining or (total.waiting and self._seq == seq):
@@ -148,10 +149,10 @@ class Drainer:
 
     def run(self) -> None:
         """Drain until `stop`; for a thread of its own. Trouble with the database is waited out, never raised."""
-        pause, told = 0.0, ""
-        while not self._stopping.wait(pause):
+        pause, told, clock = 0.0, "", self._clock
+        while not clock.wait(self._stopping, pause):
             self._awake.clear()
-            began, last_seq = time.monotonic(), self._source.last_seq
+            began, last_seq = clock.now(), self._source.last_seq
             try:
                 done = self.drain_once()
             except Exception as exc:  # whatever it is, the journal must be drained once it is over
@@ -162,20 +163,21 @@ class Drainer:
                     log.log(level, "the journal cannot be drained now: %s", said, exc_info=level > logging.INFO)
                 # Django does not reconnect a thread that serves no requests.
                 connections[self._using].close()
-                pause, told = random.uniform(0, settings.DRAIN_RETRY_SECONDS_MAX), said  # noqa: S311 - spreads load only
+                pause, told = settings.DRAIN_RETRY_SECONDS_MAX * clock.jitter(), said
                 continue
             told = ""
             if done.moved:
                 pause = 0.0
                 if self._gathers(done, came=self._source.last_seq - last_seq):
-                    took = time.monotonic() - began
-                    self._hurried.wait(min(settings.DRAIN_GATHER_SHARE * took, settings.DRAIN_GATHER_SECONDS_MAX))
+                    took = clock.now() - began
+                    pause_max = settings.DRAIN_GATHER_SECONDS_MAX
+                    clock.wait(self._hurried, min(settings.DRAIN_GATHER_SHARE * took, pause_max))
                     self._hurried.clear()
             elif done.waiting:
                 pause = settings.DRAIN_WAIT_SECONDS
             else:
                 # Appends that come close together become one batch.
-                self._awake.wait(settings.DRAIN_IDLE_SECONDS)
+                clock.wait(self._awake, settings.DRAIN_IDLE_SECONDS)
                 pause = settings.DRAIN_LINGER_SECONDS
         connections[self._using].close()
 

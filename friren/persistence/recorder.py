@@ -8,7 +8,6 @@ it within the deadline it goes to the journal, as every record does in journal m
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
@@ -163,12 +162,14 @@ class Recorder:
 
     def drained(self, timeout: float = settings.DRAINED_SECONDS) -> bool:
         """Return whether all records of this process are stored; waits as long as the database answers."""
-        engine, began = engine_for(self.using), time.monotonic()
+        engine = engine_for(self.using)
+        now = engine.clock.now
+        began = now()
         answered = began
-        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, began + timeout - time.monotonic()))):
+        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, began + timeout - now()))):
             if engine.work(_answers):
-                answered = time.monotonic()
-            if time.monotonic() >= min(began + timeout, answered + settings.DRAINED_SILENCE_SECONDS):
+                answered = now()
+            if now() >= min(began + timeout, answered + settings.DRAINED_SILENCE_SECONDS):
                 return False
         return True
 
@@ -216,7 +217,8 @@ class Recorder:
     ) -> list[Receipt] | None:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
-        until = time.monotonic() + engine.deadline
+        now = engine.clock.now
+        until = now() + engine.deadline
         for fact in facts:
             if policy_of(fact.kind).ordered and not engine.caught_up():
                 return None
@@ -224,7 +226,7 @@ class Recorder:
         behind = engine.backlog > 0
         for last in (False, True):
             try:
-                return engine.work(write) if patient else engine.store(write, deadline=until - time.monotonic())
+                return engine.work(write) if patient else engine.store(write, deadline=until - now())
             except RejectedRecordError as exc:
                 error = exc
             # What it refers to may still have been in the journal.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import psycopg
 
 from tests.faults.crew import Child, Crew
 from tests.faults.failpoints import FAILPOINTS
 from tests.faults.ground import Ground
-from tests.faults.history import Call, Findings, Told, check, read_history
+from tests.faults.history import Call, Findings, Row, Told, check, read_history
 from tests.faults.script import content_of, entity_of, rows_of
 
 __all__ = ["Result", "at_failpoints", "at_random", "in_journal_mode", "judge", "taken"]
@@ -119,12 +122,25 @@ def taken(child: Child) -> list[Call]:
     return found
 
 
-def judge(crew: Crew, history: list[Call], *, variant: str = "", dead_letters: int = 0) -> Result:
-    """Let everything be drained, and hold it against what was told."""
+def judge(
+    crew: Crew,
+    history: list[Call],
+    *,
+    variant: str = "",
+    dead_letters: int = 0,
+    rows: Callable[[psycopg.Connection], Iterable[Row]] = rows_of,
+    expected: Callable[[str], Any] = content_of,
+) -> Result:
+    """
+    Let everything be drained, and hold it against what was told.
+
+    Args:
+        rows, expected: what is stored, and what should be of a call by its key; of the script unless given.
+    """
     done = crew.do("recover", variant=variant)
     account = crew.do("account")
     with crew.ground.connect() as connection:
-        findings = check(history, rows_of(connection), expected=content_of)
+        findings = check(history, rows(connection), expected=expected)
     wrong = [f"{kind}: {count}" for kind, count in findings.violations.items()]
     if findings.failed:
         wrong.append(f"{findings.failed} calls raised")

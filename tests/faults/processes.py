@@ -22,7 +22,7 @@ from tests.faults.outages import outcomes
 from tests.faults.preloaded import requests_while_workers_die
 from tests.faults.script import entity_of
 
-__all__ = ["FULL", "SMALL", "Part", "Sizes", "terminated", "through_all"]
+__all__ = ["FULL", "SMALL", "Sizes", "through_all"]
 
 # Connections beside those of the two pools: the drainer's and the adopter's, each one of its own.
 BESIDE_POOLS = 2
@@ -52,26 +52,32 @@ class Sizes:
     threads: int
     cancelled: int
     workers_killed: int
+    terminated: int
 
 
-SMALL = Sizes(rounds=1, children=2, threads=32, cancelled=100, workers_killed=3)
-FULL = Sizes(rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200)
+SMALL = Sizes(rounds=1, children=2, threads=32, cancelled=100, workers_killed=3, terminated=4)
+FULL = Sizes(rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200, terminated=200)
 
 
-def through_all(ground: Ground, *, sizes: Sizes, seed: int) -> Result:
-    """Fork, spawn, let threads end, cancel calls, and preload gunicorn: one after another, and judge all together."""
-    with Crew(ground) as crew:
-        parts = {
-            "fork": _children(crew, 1, method="fork", rounds=sizes.rounds, children=sizes.children),
-            "spawn": _children(crew, 2, method="spawn", rounds=-(-sizes.rounds // 5), children=sizes.children),
-            "threads": _threads(crew, 3, count=sizes.threads),
-            "cancel": _cancelled(crew, 4, loops=3, count=sizes.cancelled),
-            "preload": Part(*requests_while_workers_die(crew, 5, kills=sizes.workers_killed, seed=seed)),
-        }
-        history = [call for part in parts.values() for call in part.history]
-        result = judge(crew, history)
-        result.wrong += [f"{name}: {line}" for name, part in parts.items() for line in part.wrong]
-        result.wrong += _sessions_left(crew)
+def through_all(crew: Crew, *, sizes: Sizes, seed: int) -> Result:
+    """
+    Fork, spawn, let threads end, cancel calls, preload gunicorn, send SIGTERM: one after another, judged together.
+
+    Args:
+        crew: on a server of its own, which is stopped and started.
+    """
+    parts = {
+        "fork": _children(crew, 1, method="fork", rounds=sizes.rounds, children=sizes.children),
+        "spawn": _children(crew, 2, method="spawn", rounds=-(-sizes.rounds // 5), children=sizes.children),
+        "threads": _threads(crew, 3, count=sizes.threads),
+        "cancel": _cancelled(crew, 4, loops=3, count=sizes.cancelled),
+        "preload": Part(*requests_while_workers_die(crew, 5, kills=sizes.workers_killed, seed=seed)),
+        "terminate": _terminated(crew, 6, cycles=sizes.terminated, seed=seed),
+    }
+    history = [call for part in parts.values() for call in part.history]
+    result = judge(crew, history)
+    result.wrong += [f"{name}: {line}" for name, part in parts.items() for line in part.wrong]
+    result.wrong += _sessions_left(crew)
     result.figures |= {name: {"calls": len(part.history), **part.figures} for name, part in parts.items()}
     result.figures |= {"outcomes": outcomes(history), "seed": seed}
     return result
@@ -125,52 +131,44 @@ def _cancelled(crew: Crew, number: int, *, loops: int, count: int) -> Part:
     return Part(history, _slots(told) + wrong, figures)
 
 
-def terminated(ground: Ground, *, cycles: int, seed: int) -> Result:
+def _terminated(crew: Crew, first: int, *, cycles: int, seed: int) -> Part:
     """
     Send SIGTERM to processes that log while PostgreSQL is away, under Python's own handler and one that exits.
 
     The next process finishes what they left. Those of every other pair have no journal either: what they hold is
     BUFFERED. It is lost when the process is not let end; an orderly end saves it if the disk takes it by then.
     """
-    chance, history, statuses, lost = random.Random(seed), [], [], set()
-    with Crew(ground) as crew:
-        for number in range(1, cycles + 1):
-            handler, refusing = ("default", "exit")[number % 2], number % 4 > 1
-            if refusing:
-                crew.do("recover")  # nobody reads there while the journal is out of the way
-            mode = "mixed" if number % 8 > 3 and not refusing else "direct"
-            options = {"handler": handler, "mode": mode}
-            with crew.at_work("log_until_terminated", number=number, options=options) as child:
-                child.began(2_000)
-                with _refusing_disk(ground) if refusing else contextlib.nullcontext():
-                    ground.server.stop()
-                    _wait_for(child, "BUFFERED" if refusing else "JOURNALED", chance.randint(1, 50))
-                    if handler == "default":
-                        os.kill(child.pid, signal.SIGTERM)
-                        child.wait()
-                if handler == "exit":
+    chance, history, wrong = random.Random(seed), list[Call](), list[str]()
+    counts = {"cycles": cycles, "buffered, saved": 0, "buffered, lost": 0}
+    for number in range(cycles):
+        handler, refusing = ("default", "exit")[number % 2], number % 4 > 1
+        if refusing:
+            crew.do("recover")  # nobody reads there while the journal is out of the way
+        mode = "mixed" if number % 8 > 3 and not refusing else "direct"
+        with crew.at_work(
+            "log_until_terminated", number=first + number, options={"handler": handler, "mode": mode}
+        ) as child:
+            child.began(2_000)
+            with _refusing_disk(crew.ground) if refusing else contextlib.nullcontext():
+                crew.ground.server.stop()
+                _wait_for(child, "BUFFERED" if refusing else "JOURNALED", chance.randint(1, 50))
+                if handler == "default":
                     os.kill(child.pid, signal.SIGTERM)
-                statuses.append((handler, child.wait()))
-            ground.server.start()
-            found = taken(child)
-            history += found
-            if handler == "default":
-                lost |= {call.key for call in found if call.outcome == "BUFFERED"}
-        # What was only in memory when the process was ended is what is not there.
-        judged = [dataclasses.replace(call, told=Told.UNKNOWN) if call.key in lost else call for call in history]
-        result = judge(crew, judged)
-    result.wrong += [
-        f"{handler}: ended with {status}"
-        for handler, status in statuses
-        if status != (-signal.SIGTERM if handler == "default" else 0)
-    ]
-    figures = outcomes(history)
-    if not lost or figures["BUFFERED"] == len(lost):
-        result.wrong.append(
-            f"{figures['BUFFERED']} facts were BUFFERED, {len(lost)} of them lost: one way was not gone"
-        )
-    result.figures |= {"cycles": cycles, "outcomes": figures, "buffered_and_lost": len(lost), "seed": seed}
-    return result
+                    child.wait()
+            if handler == "exit":
+                os.kill(child.pid, signal.SIGTERM)
+            if (status := child.wait()) != (-signal.SIGTERM if handler == "default" else 0):
+                wrong.append(f"{handler}: ended with {status}")
+        crew.ground.server.start()
+        found = taken(child)
+        buffered = sum(call.outcome == "BUFFERED" for call in found)
+        counts["buffered, saved" if handler == "exit" else "buffered, lost"] += buffered
+        if handler == "default":
+            # What was only in memory when the process was ended is what may not be there.
+            found = [dataclasses.replace(one, told=Told.UNKNOWN) if one.outcome == "BUFFERED" else one for one in found]
+        history += found
+    wrong += [f"nothing was {name}" for name, count in counts.items() if not count]
+    return Part(history, wrong, counts)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults import processes
+from tests.faults import bank, processes
+from tests.faults.crew import Crew
 from tests.faults.ground import own_server
 from tests.postgres import FAST
 
@@ -13,14 +14,21 @@ pytestmark = pytest.mark.slow
 SEED = 20261120
 
 
-def test_forks_spawned_children_gunicorn_short_threads_and_cancelled_calls(ground) -> None:
-    result = processes.through_all(ground, sizes=processes.SMALL, seed=SEED)
+@pytest.fixture(scope="module")
+def crew():
+    """On a server of its own: what two experiments log is told apart by its venue."""
+    with own_server(**FAST) as ground, Crew(ground) as made:
+        yield made
+
+
+def test_forks_spawned_children_gunicorn_short_threads_cancelled_calls_and_sigterm(crew) -> None:
+    result = processes.through_all(crew, sizes=processes.SMALL, seed=SEED)
     assert result.wrong == [], result
     assert result.findings.acknowledged > 300
-
-
-def test_sigterm_with_a_backlog_leaves_it_to_the_next_process() -> None:
-    with own_server(**FAST) as alone:
-        result = processes.terminated(alone, cycles=4, seed=SEED)
-    assert result.wrong == [], result
     assert result.figures["outcomes"]["JOURNALED"] > 0
+
+
+def test_the_bank_loses_and_makes_no_money_whoever_is_killed(crew) -> None:
+    result = bank.bank(crew, rounds=3, seed=SEED)
+    assert result.wrong == [], result
+    assert result.figures["killed"] > 0
