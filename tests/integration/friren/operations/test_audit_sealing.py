@@ -14,7 +14,7 @@ from django.test import Client
 
 from friren.core.models import AuditLog
 from friren.errors import ConfigurationError, DatabaseUnavailableError, FrirenError
-from friren.operations import audit
+from friren.operations import audit, health
 from friren.operations.audit import chain, layout, rows
 from friren.operations.audit.export import Exported, export_folder
 from friren.operations.models import AuditBlock
@@ -418,3 +418,32 @@ def test_only_one_process_seals_at_a_time(session) -> None:
 
     with pytest.raises(DatabaseUnavailableError, match="another machine is sealing"):
         audit.seal()
+
+
+def health_of_seals() -> health.Finding:
+    return health.examine(["audit"]).checks["audit"][0]
+
+
+def test_health_asks_nothing_of_who_never_sealed() -> None:
+    TradeFactory()
+
+    assert health_of_seals().ok
+
+
+def test_health_is_well_while_seals_go_on_and_sees_a_database_that_was_rolled_back() -> None:
+    TradeFactory()
+    audit.seal()
+    assert health_of_seals().ok
+    forge("DELETE FROM operations_auditblock WHERE seq = (SELECT max(seq) FROM operations_auditblock)")
+
+    assert "not in the database as it was exported" in health_of_seals().message
+
+
+def test_health_sees_facts_that_nobody_seals() -> None:
+    TradeFactory()
+    audit.seal()
+    TradeFactory()
+    assert health_of_seals().ok
+    forge("UPDATE trading_engine_trade SET created_at = created_at - interval '27 hours'")
+
+    assert "to be sealed" in health_of_seals().message
