@@ -5,6 +5,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
+from friren.operations import probes
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("health/", probes.HealthView.as_view(), name="health"),
+    path("live/", probes.live, name="live"),
+    path("db/health", probes.database_health, name="database-health"),
+    path("trading/status", probes.trading_status, name="trading-status"),
 ]

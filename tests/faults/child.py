@@ -44,6 +44,7 @@ def run(orders: Orders) -> None:
         faulthandler.register(signal.SIGUSR1)  # to ask one that hangs where it does
         os.dup2(2, 1)  # the parent's standard output is for its own words
         change_settings(orders.settings)
+        change_server_options(orders.server_options)
         if orders.variant:
             importlib.import_module("tests.faults.variants").apply(orders.variant)
         if orders.failpoint:
@@ -79,6 +80,14 @@ def change_settings(changes: dict[str, Any]) -> None:
         if name in _DEFAULTS:
             module, owner, parameter = _DEFAULTS[name]
             getattr(importlib.import_module(module), owner).__init__.__kwdefaults__[parameter] = value
+
+
+def change_server_options(more: str) -> None:
+    """Let this process's connections begin with more options of the server."""
+    from django.db import connections
+
+    options = connections.settings["default"]["OPTIONS"]
+    options["options"] = f"{options['options']} {more}".strip()
 
 
 class Diary:

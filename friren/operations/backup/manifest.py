@@ -41,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recipients: age public keys it is encrypted for; none means that it is not.
         seconds: that it took.
         server_version, program_version: of PostgreSQL and pg_dump, such as "18.4".
+        audit_head: the newest seal in the dump, as `verify_audit --expect` takes it; "" when nothing was sealed.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program_version: str
     friren_version: str
     contents: Contents
+    audit_head: str = ""
     version: int = FORMAT_VERSION
 
     @property

@@ -47,16 +47,25 @@ class Report:
 
 Check = Callable[[], Finding]
 _checks: dict[str, Check] = {}
+_thorough: set[str] = set()
 
 
-def register(name: str, check: Check) -> None:
-    """Add a check under a name of its own, or replace it. It must not write, and should take seconds at most."""
+def register(name: str, check: Check, *, thorough: bool = False) -> None:
+    """
+    Add a check under a name of its own, or replace it. It must not write, and should take seconds at most.
+
+    Args:
+        thorough: reads tables that grow, and so is asked by people and schedules, not by every probe of a load
+            balancer.
+    """
     _checks[name] = check
+    (_thorough.add if thorough else _thorough.discard)(name)
 
 
-def registered() -> list[str]:
-    """Return the names of all checks, connectivity first: without it the others are not asked."""
-    return sorted(_checks, key=lambda name: (name != CONNECTIVITY, name))
+def registered(*, thorough: bool = True) -> list[str]:
+    """Return the names of the checks, connectivity first: without it the others are not asked."""
+    names = _checks.keys() if thorough else _checks.keys() - _thorough
+    return sorted(names, key=lambda name: (name != CONNECTIVITY, name))
 
 
 def examine(names: Iterable[str] | None = None) -> Report:
