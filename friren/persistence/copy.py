@@ -22,6 +22,7 @@ from friren.persistence.aliases import database_of
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import DATA_SQLSTATES, Verdict, insert
 from friren.persistence.layouts import layout_of, lines_of, natural_keys
+from friren.persistence.meanwhile import a_little
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.tables import table_of
 
@@ -167,3 +168,4 @@ def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str], *, usin
             except UnicodeEncodeError as exc:
                 raise psycopg.DataError(f"a lone surrogate: {exc.reason}") from exc
             copy.write(data)
+            a_little()

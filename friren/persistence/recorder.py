@@ -29,6 +29,7 @@ from friren.persistence.steps import step
 __all__ = ["Recorder"]
 
 Result = TypeVar("Result")
+Told = TypeVar("Told")
 MODES: Final = ("direct", "journal")
 DURABILITIES: Final = ("sync", "os")
 # How often a job that waits for its records asks whether the database is there at all.
@@ -103,17 +104,18 @@ class Recorder:
         return [Receipt(fact.id, taken.outcome, taken.synced) for fact in facts]
 
     def record_many(
-        self, makers: Iterable[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None
+        self, told: Iterable[Told], make: Callable[[Told], Fact], *, parameters: Mapping[str, str] | None = None
     ) -> BulkReceipt:
         """
         Make and record facts in batches; a wrong one is reported by its index and does not stop the rest.
 
         Args:
-            makers: taken as they are needed, so a generator of any length is fine.
+            told: taken as they are needed, so a generator of any length is fine.
+            make: returns the fact of one, or raises RejectedRecordError.
             parameters: what the caller calls the columns that it knows by another name.
         """
         self._refuse()
-        return record_in_batches(makers, self._record_batch, parameters=parameters or {})
+        return record_in_batches(told, make, self._record_batch, parameters=parameters or {})
 
     def store_many(self, write: Callable[[str], Result], *, ordered: bool = False) -> Result | None:
         """

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
+import psycopg
 from django.db import connections
 from django.utils import timezone
 
@@ -30,7 +31,7 @@ from friren.operations.models import AuditBlock
 from friren.persistence.audit import record_operation
 from friren.persistence.journal.files import FILES
 
-__all__ = ["SealReport", "accept_restore", "head_of", "rotate_key", "seal"]
+__all__ = ["SealReport", "accept_restore", "head_in", "head_of", "rotate_key", "seal"]
 
 # An import of a million rows is one transaction of some seconds; what runs longer is worth a look.
 WAIT_SECONDS: Final = 60.0
@@ -97,12 +98,23 @@ def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
         )
 
 
-def head_of(using: str = "default") -> dict[str, Any] | None:
+def head_in(session: psycopg.Connection[Any]) -> str:
     """
-    Return number and hash of the newest block in the database: what a backup's manifest keeps of the audit.
+    Return number and hash of the newest block that a session sees, as `verify_audit --expect` takes them.
 
-    `verify_audit --expect SEQ:HASH` holds a restored database to it.
+    What a backup's manifest keeps of the audit; "" where nothing is sealed, or the tables are older than seals.
     """
+    # With its schema: a session that dumps a database looks for no name by itself.
+    table = f"public.{AuditBlock._meta.db_table}"
+    if session.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+        return ""
+    told = "seq || ':' || encode(block_hash, 'hex')"
+    found = session.execute(f"SELECT {told} FROM {table} ORDER BY seq DESC LIMIT 1").fetchone()
+    return "" if found is None else str(found[0])
+
+
+def head_of(using: str = "default") -> dict[str, Any] | None:
+    """Return number and hash of the newest block in the database."""
     found = AuditBlock.objects.using(using).order_by("-seq").values_list("seq", "block_hash").first()
     return None if found is None else {"seq": found[0], "hash": bytes(found[1]).hex()}
 
@@ -159,7 +171,7 @@ def read_exported(using: str) -> Exported:
         ConfigurationError: a file cannot be read.
         FrirenError: the file is not what was written.
     """
-    exported = Exported.read(export_folder(using), KeyRing.of_folder(audit_folder()))
+    exported = Exported.read(export_folder(using), KeyRing.of_folder(audit_folder()), every_signature=False)
     if exported.faults:
         raise FrirenError(f"the exported head is damaged: {exported.faults[0]}")
     return exported

@@ -250,6 +250,21 @@ def test_a_damaged_line_of_the_head_is_named() -> None:
         audit.seal()
 
 
+def test_a_restore_that_nobody_signed_takes_nothing_back() -> None:
+    TradeFactory()
+    audit.seal()
+    head, _leaves = own_files()
+    note = {"type": "restored", "at": "", "key_id": AuditBlock.objects.first().key_id, "seq": 0, "reason": "forged"}
+    with head.open("a") as file:
+        file.write(json.dumps({"note": {"note": note, "signature": "00" * 64}}) + "\n")
+    forge("DELETE FROM operations_auditblock")
+
+    told = [fault.what for fault in audit.verify().found]
+
+    assert told.count("is gone") > 0
+    assert any("signed by no key" in what for what in told)
+
+
 def test_after_a_restore_that_was_meant_the_chain_goes_on(home) -> None:
     TradeFactory()
     audit.seal()
