@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import bank, commits, kills, matrix, outages, poison, power_cuts, processes
+import django
+
+from tests.faults import bank, commits, kills, latency, matrix, outages, poison, power_cuts, processes
 from tests.faults.crew import Crew
 from tests.faults.ground import own_server
 from tests.faults.provocations import FAULTS
@@ -94,6 +96,24 @@ def _poison(small: bool, _seed: int) -> kills.Result:
     return result
 
 
+def _schedules(small: bool, seed: int) -> kills.Result:
+    django.setup()
+    from tests.faults import schedules
+
+    count = 200 if small else 5_000
+    wrong = []
+    try:
+        schedules.many(count, seed=seed)
+    except AssertionError as exc:
+        wrong += [str(exc), *getattr(exc, "__notes__", ())]
+    return kills.Result(None, {}, {"schedules": count, "seed": seed}, wrong)
+
+
+def _latency(small: bool, _seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
+        return latency.in_trouble(ground, proxy, calls=500 if small else 10_000)
+
+
 def _processes(small: bool, seed: int) -> kills.Result:
     with own_server(**FAST) as ground, Crew(ground) as crew:
         return processes.through_all(crew, sizes=processes.SMALL if small else processes.FULL, seed=seed)
@@ -119,6 +139,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
     "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
+    "schedules": Experiment("5,000 schedules of trouble in virtual time, on a fake database", _schedules),
+    "latency": Experiment("what 10,000 trading calls take without a server, and in a black hole", _latency),
     "poison": Experiment("one percent of records that the database refuses: what that costs the drain", _poison),
     "processes": Experiment("fork, spawn, gunicorn, threads that end, cancelled calls, SIGTERM", _processes),
     "bank": Experiment("money moves between accounts by 300 processes that are killed", _bank),

@@ -126,13 +126,13 @@ class Diary:
 class Bot:
     """A logger of all that tests.faults.script knows, for one thread."""
 
-    def __init__(self, diary: Diary, *, cycle: int, thread: int, mode: str) -> None:
+    def __init__(self, diary: Diary, *, cycle: int, thread: int, mode: str, durability: str | None = None) -> None:
         from portfolio_manager.data_logger import PortfolioTracker
         from trading_engine.services import SignalLogger, TradeLogger
 
         self._diary, self._cycle, self._thread = diary, cycle, thread
         modes = ("direct", "journal") if mode == "mixed" else (mode, mode)
-        self._trades = [TradeLogger(account=ACCOUNT, mode=one) for one in modes]
+        self._trades = [TradeLogger(account=ACCOUNT, mode=one, durability=durability) for one in modes]
         self._signals = SignalLogger(account=ACCOUNT, mode=modes[0])
         self._books = PortfolioTracker(account=ACCOUNT, mode=modes[0])
         self._order: Any = None

@@ -23,6 +23,8 @@ from tests.servers import command_environment
 __all__ = ["Child", "Crew"]
 
 WAIT_SECONDS = 120.0
+# Folding the fills of a whole experiment anew takes minutes on a machine that is busy with other work.
+ANSWER_SECONDS = 900.0
 
 
 class Child:
@@ -53,7 +55,7 @@ class Child:
 
     def answer(self) -> Any:
         """Wait for its end, which must be an orderly one, and return what it wrote as JSON."""
-        status = self.wait()
+        status = self.wait(ANSWER_SECONDS)
         if status != 0:
             raise AssertionError(f"ended with {status}: {self._crew.said()}")
         return json.loads(self.log.read_text())

@@ -12,8 +12,6 @@ __all__ = ["SHARE_MIN", "poisoned"]
 
 # What poison may cost at most: the drain is at least as fast as this share of a clean one.
 SHARE_MIN = 0.5
-# Hundreds of thousands of records take their time on a machine that is busy with other work.
-WAIT_SECONDS = 900.0
 # A record without its parent is waited for ten seconds, in case it comes: that is no matter of throughput.
 SETTINGS = {"PARENT_WAIT_SECONDS": 0.0}
 
@@ -28,9 +26,7 @@ def poisoned(ground: Ground, *, count: int, rounds: int, **bounds: float) -> Res
         bounds: of the write path that differ from the ordinary ones.
     """
     with Crew(ground) as crew:
-        child = crew.start("drain_both", options={"count": count, "rounds": rounds}, settings=SETTINGS | bounds)
-        child.wait(WAIT_SECONDS)
-        found = child.answer()
+        found = crew.do("drain_both", options={"count": count, "rounds": rounds}, settings=SETTINGS | bounds)
     seconds = {name: statistics.median(found["seconds"][name]) for name in ("clean", "poisoned")}
     figures = {
         "per_second": {name: round(count / took) for name, took in seconds.items()},
