@@ -76,15 +76,18 @@ class ThrowAwayServer:
 
     home: Path = field(default_factory=make_folder)
     migrated: bool = False
+    settings: dict[str, str] = field(default_factory=lambda: {"fsync": "off"})
 
     @property
     def location(self) -> embedded.Location:
         return embedded.locate(self.home, binaries=binaries())
 
     def start(self, **server_settings: str) -> embedded.Running:
+        """Start it with these settings beside those of the last time."""
+        self.settings |= server_settings
         if not self.location.data.exists():
             self._make_data()
-        return embedded.start(self.location, server_settings={"fsync": "off", **server_settings})
+        return embedded.start(self.location, server_settings=self.settings)
 
     def _make_data(self) -> None:
         name = "migrated" if self.migrated else "empty"

@@ -54,7 +54,8 @@ def clean(ground: Ground, count: int, seed: int) -> list[str]:
     TradeFactory()
     AuditLogFactory()
     wrong, rows = [], 0
-    with eight_writers(ground.url, seed=seed, pause=0.5):
+    # Verification reads all that was written so far: slow writers keep a thousand of them short.
+    with eight_writers(ground.url, seed=seed, pause=2.0):
         for number in range(count):
             sealed, found = audit.seal(), audit.verify()
             rows += sealed.rows

@@ -24,6 +24,7 @@ from friren.operations.audit.keys import KeyRing
 from friren.operations.audit.layout import Layout, layouts, sources
 from friren.operations.audit.leaves import Leaf, unpack
 from friren.operations.audit.merkle import tree_root
+from friren.operations.audit.moves import moved_unseen
 from friren.operations.audit.rows import Row, one_snapshot, read_rows
 from friren.operations.audit.stored import Expectation, StoredChain
 from friren.operations.models import AuditBlock
@@ -88,7 +89,7 @@ def verify(
     with one_snapshot(using):
         chain = StoredChain(using=using, exported=exported, keys=keys, expected=expected)
         rows = _Rows(using, exported, chain)
-        count, found = _first_of(itertools.chain(chain.faults, rows.faults()))
+        count, found = _first_of(itertools.chain(chain.faults, rows.faults(), moved_unseen(using)))
         return Verified(
             blocks=len(chain.blocks),
             rows=rows.read,

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from friren.operations.backup import records, settings
+from friren.operations.backup.offsite import Copied, prune_copies
 from friren.operations.backup.retention import Candidate, Plan, Policy, plan_retention
 from friren.operations.backup.shelf import Shelf
 
@@ -22,11 +23,13 @@ class Pruned:
     Attributes:
         freed: bytes of the dumps that were removed.
         damaged: folders whose manifest cannot be read: they count for nothing, and a person decides.
+        copies: what was removed elsewhere.
     """
 
     plan: Plan
     freed: int
     damaged: list[str]
+    copies: list[Copied]
 
 
 def prune_backups(*, directory: Path | None = None, dry_run: bool = False, policy: Policy | None = None) -> Pruned:
@@ -63,5 +66,6 @@ def prune_backups(*, directory: Path | None = None, dry_run: bool = False, polic
             one, manifest = whole[name]
             shelf.remove(one.folder)
             records.prune(one.folder / manifest.file)
+    copies = [] if dry_run or directory is not None else prune_copies(shelf, policy or Policy())
     freed = sum(whole[name][1].bytes for name in plan.remove)
-    return Pruned(plan, freed, [one.folder.name for one in stored if one.manifest is None])
+    return Pruned(plan, freed, [one.folder.name for one in stored if one.manifest is None], copies)

@@ -31,6 +31,7 @@ from friren.operations.backup.dumping import CUSTOM
 from friren.operations.backup.encryption import decrypt, read_identities
 from friren.operations.backup.filling import Nowhere, fill
 from friren.operations.backup.manifest import Manifest, check_sums
+from friren.operations.backup.offsite import fetch_backup
 from friren.operations.backup.programs import Server, connect, find_programs, server_of
 from friren.operations.backup.shelf import Shelf
 from friren.operations.backup.verifying import compare
@@ -71,7 +72,7 @@ def restore_backup(
     Restore a backup into the configured database, and compare it with what was dumped.
 
     Args:
-        what: id, folder, file or "latest".
+        what: id, folder, file or "latest"; one that is not here is fetched from where copies lie.
         force: whether a database that is not empty is replaced; it is kept under another name.
 
     Raises:
@@ -80,7 +81,7 @@ def restore_backup(
         ConfigurationError: a key or the programs are missing.
     """
     began = time.monotonic()
-    folder = Shelf(directory or settings.directory()).find(what)
+    folder = fetch_backup(Shelf(directory or settings.directory()), what)
     manifest = check_sums(folder)
     path = folder / manifest.file
     identities = read_identities(key_file or settings.decryption_key_file()) if manifest.recipients else []

@@ -24,7 +24,9 @@ __all__ = [
     "decryption_key_file",
     "directory",
     "encryption_keys",
+    "external_directory",
     "programs",
+    "s3_url",
 ]
 
 env = Environment(os.environ)
@@ -54,6 +56,17 @@ def directory() -> Path:
     """Return the folder of the backups."""
     configured = env.text("BACKUP_DIR")
     return Path(configured).expanduser().absolute() if configured else Path(settings.FRIREN_HOME) / "backups"
+
+
+def external_directory() -> Path | None:
+    """Return the folder on another disk or share that backups are copied to."""
+    configured = env.text("BACKUP_EXTERNAL_DIR")
+    return Path(configured).expanduser().absolute() if configured else None
+
+
+def s3_url() -> str:
+    """Return the bucket that backups are copied to, s3://bucket/prefix; "" for none."""
+    return env.text("BACKUP_S3_URL")
 
 
 def encryption_keys() -> list[str]:

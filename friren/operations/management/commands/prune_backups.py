@@ -22,11 +22,13 @@ class Command(BaseFrirenCommand):
 
     def run(self, *, dry_run: bool, directory: Path | None, **_: Any) -> Report:
         done = prune_backups(directory=directory, dry_run=dry_run)
+        self.failed = any(one.problem for one in done.copies)
         return {
             "removed": done.plan.remove,
             "kept": done.plan.keep,
             "bytes": done.freed,
             "damaged": done.damaged,
+            "copies": [{"place": one.place, "removed": one.copied, "problem": one.problem} for one in done.copies],
             "dry_run": dry_run,
         }
 
@@ -36,6 +38,9 @@ class Command(BaseFrirenCommand):
             self.console.print(f"{name} {verb}", markup=False, soft_wrap=True)
         for name, reason in report["kept"].items():
             self.console.print(f"{name} kept: {reason}", markup=False, soft_wrap=True)
+        for one in report["copies"]:
+            told = one["problem"] or f"{len(one['removed'])} removed from {one['place']}"
+            self.console.print(told, markup=False, soft_wrap=True)
         for name in report["damaged"]:
             self.console.print(f"{name} is damaged: remove it by hand", markup=False, soft_wrap=True)
         self.console.print(f"{len(report['removed'])} {verb}, {report['bytes']} bytes", soft_wrap=True)

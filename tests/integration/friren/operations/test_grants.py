@@ -11,6 +11,7 @@ from django.db import connection
 
 from friren.core.models import AuditLog, FactModel, SeriesModel
 from friren.errors import ConfigurationError
+from friren.operations import audit
 from friren.operations.grants import grant_writer
 from friren.operations.models import AuditBlock
 from friren.persistence import engines
@@ -145,6 +146,10 @@ def test_everything_that_a_bot_says_is_stored(bot, settings, tmp_path) -> None:
     # Of books that are up to date already, DUPLICATE.
     assert [end for end in ends if end not in ("fresh", set(), {"DUPLICATE"})] == []
     assert len(told) > 40
+    settings.FRIREN_AUDIT_HOME = tmp_path / "audit"
+    audit.seal()
+    found = audit.verify()
+    assert found.ok, found.first_bad
 
 
 def test_rights_are_given_twice_as_well_as_once_and_told_of(bot) -> None:

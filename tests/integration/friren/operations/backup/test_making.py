@@ -70,6 +70,28 @@ def test_the_command_reports_what_it_made(shelf_folder, trades) -> None:
     assert record.table_digests[TRADES] == [3, report["tables"][TRADES]["digest"]]
 
 
+def test_a_backup_is_copied_to_another_disk(shelf_folder, trades, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("BACKUP_EXTERNAL_DIR", str(tmp_path / "another disk"))
+
+    report = command("backup")
+
+    assert report["copies"] == [{"place": str(tmp_path / "another disk"), "copied": [report["id"]], "problem": ""}]
+    assert check_sums(tmp_path / "another disk" / report["id"]).sha256 == report["sha256"]
+    assert command("backups", "--elsewhere")["elsewhere"] == {str(tmp_path / "another disk"): [report["id"]]}
+
+
+def test_a_copy_that_fails_is_told_and_the_backup_stays(shelf_folder, trades, tmp_path, monkeypatch) -> None:
+    (tmp_path / "a file").write_text("in the way")
+    monkeypatch.setenv("BACKUP_EXTERNAL_DIR", str(tmp_path / "a file"))
+
+    with pytest.raises(SystemExit, match="1"):
+        call_command("backup", "--json", stdout=(stdout := io.StringIO()))
+
+    report = json.loads(stdout.getvalue())
+    assert "a file" in report["copies"][0]["problem"]
+    assert check_sums(Path(report["path"]).parent).sha256 == report["sha256"]
+
+
 def test_postgresql_reads_the_dump_without_friren(shelf_folder, trades) -> None:
     listing = run("pg_restore", "-l", command("backup")["path"]).stdout.decode()
 

@@ -19,7 +19,7 @@ from friren import embedded
 from friren.core.models import AuditLog
 from friren.embedded.binaries import find_binaries
 from friren.errors import BackupError, ConfigurationError
-from friren.operations import health
+from friren.operations import audit, health
 from friren.operations.backup import scratch, verifying
 from friren.operations.backup.making import Made, make_backup
 from friren.operations.backup.manifest import VERIFICATION
@@ -199,3 +199,32 @@ def test_a_backup_goes_to_the_newer_embedded_postgresql(made, monkeypatch) -> No
 
     assert verified.server_version == newest.version
     assert verified.differences == []
+
+
+@pytest.fixture
+def sealed(shelf_folder, trades, tmp_path, monkeypatch) -> Made:
+    """A backup of the ordinary database, whose facts are sealed."""
+    monkeypatch.setattr(settings, "FRIREN_AUDIT_HOME", tmp_path / "audit")
+    audit.seal()
+    return make_backup(kind="MANUAL")
+
+
+def test_a_restored_database_is_held_to_the_head_in_its_manifest(sealed, empty_database) -> None:
+    command("restore", sealed.manifest.id)
+
+    assert command("verify_audit", "--expect", sealed.manifest.audit_head)["ok"] is True
+    with harness.admin_connection(empty_database) as admin:
+        admin.execute("SET session_replication_role = replica")
+        admin.execute("DELETE FROM operations_auditblock WHERE seq = (SELECT max(seq) FROM operations_auditblock)")
+    found = command("verify_audit", "--expect", sealed.manifest.audit_head)
+    assert found["first_bad"]["what"] == "is gone: it was expected"
+
+
+def test_a_database_without_seals_or_older_than_they_are_has_no_head(made) -> None:
+    assert made.manifest.audit_head == ""
+    with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
+        admin.execute("ALTER TABLE operations_auditblock RENAME TO elsewhere")
+        try:
+            assert audit.head_in(admin) == ""
+        finally:
+            admin.execute("ALTER TABLE elsewhere RENAME TO operations_auditblock")
