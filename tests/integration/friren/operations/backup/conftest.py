@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.db import connection, connections
 from pyrage import x25519
 
+from tests import postgres as harness
 from tests.factories import TradeFactory
 
 
@@ -33,3 +37,19 @@ def key(tmp_path, monkeypatch) -> x25519.Identity:
     file.write_text(f"# created for a test\n{identity}\n")
     monkeypatch.setenv("BACKUP_DECRYPTION_KEY_FILE", str(file))
     return identity
+
+
+@pytest.fixture
+def empty_database(database) -> Iterator[str]:
+    """An empty database that is configured in place of the ordinary one."""
+    own, name = settings.DATABASES["default"]["NAME"], "restored_here"
+    with harness.admin_connection() as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    connections.close_all()
+    connection.settings_dict["NAME"] = name
+    yield name
+    connections.close_all()
+    connection.settings_dict["NAME"] = own
+    with harness.admin_connection() as admin:
+        for (left,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'restored_here%'").fetchall():
+            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')

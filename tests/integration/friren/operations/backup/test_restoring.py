@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, connections
+from django.db import connection
 
 from friren import embedded
 from friren.core.models import AuditLog
@@ -60,22 +60,6 @@ def guarded(database) -> Iterator[None]:
 def made(shelf_folder, trades) -> Made:
     """A backup of the ordinary database."""
     return make_backup(kind="MANUAL")
-
-
-@pytest.fixture
-def empty_database(database) -> Iterator[str]:
-    """An empty database that is configured in place of the ordinary one."""
-    own, name = settings.DATABASES["default"]["NAME"], "restored_here"
-    with harness.admin_connection() as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    connections.close_all()
-    connection.settings_dict["NAME"] = name
-    yield name
-    connections.close_all()
-    connection.settings_dict["NAME"] = own
-    with harness.admin_connection() as admin:
-        for (left,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'restored_here%'").fetchall():
-            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
 
 
 def test_a_drill_proves_a_backup(shelf_folder, trades, key, guarded) -> None:
