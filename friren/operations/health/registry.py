@@ -62,8 +62,8 @@ def register(name: str, check: Check, *, thorough: bool = False) -> None:
     Add a check under a name of its own, or replace it. It must not write, and should take seconds at most.
 
     Args:
-        thorough: reads tables that grow, and so is asked by people and schedules, not by every probe of a load
-            balancer.
+        thorough: reads tables that grow, or says nothing of whether this server can serve; it is asked by people and
+            schedules, not by every probe of a load balancer.
     """
     _checks[name] = _Registered(check, thorough)
 
