@@ -53,3 +53,18 @@ def empty_database(database) -> Iterator[str]:
     with harness.admin_connection() as admin:
         for (left,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'restored_here%'").fetchall():
             admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
+
+
+@pytest.fixture
+def guarded(database) -> Iterator[None]:
+    """A table with a policy and a grant for a role that no other server has."""
+    with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
+        admin.execute("CREATE ROLE test_reader")
+        admin.execute("CREATE TABLE guarded (id int PRIMARY KEY, name text CHECK (name IN ('a', 'b')))")
+        admin.execute("INSERT INTO guarded VALUES (1, 'a')")
+        admin.execute("ALTER TABLE guarded ENABLE ROW LEVEL SECURITY")
+        admin.execute("CREATE POLICY readers ON guarded FOR SELECT TO test_reader USING (id > 0)")
+        admin.execute("GRANT SELECT ON guarded TO test_reader")
+        yield
+        admin.execute("DROP TABLE guarded")
+        admin.execute("DROP ROLE test_reader")

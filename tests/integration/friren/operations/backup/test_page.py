@@ -9,11 +9,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
 
+from friren import embedded
+from friren.operations import health
 from friren.operations.backup.programs import connect, find_programs, server_of
 from friren.operations.backup.shelf import Shelf
+from friren.operations.models import BackupRecord
 from tests import postgres as harness
 from trading_engine.models import Trade
 
@@ -26,19 +30,40 @@ def lines() -> list[str]:
     return [line.partition("#")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
-def test_the_lines_of_the_page_run_in_their_order(shelf_folder, trades, empty_database) -> None:
+def left_by_a_killed_drill() -> embedded.Location:
+    """A scratch server that still runs."""
+    location = embedded.locate(Path(settings.FRIREN_HOME) / "scratch", binaries=harness.binaries())
+    embedded.start(location)
+    return location
+
+
+def test_the_lines_of_the_page_prove_and_restore_a_backup(shelf_folder, trades, key, guarded, empty_database) -> None:
     connection.settings_dict["NAME"] = f"test_{harness.WORKER}"
+    left = left_by_a_killed_drill()
     ran = [line for line in lines() if line.startswith("manage.py")]
     for line in ran:
         name, *arguments = shlex.split(line)[1:]
         if name == "restore":
+            (record,) = BackupRecord.objects.all()
+            assert health.examine(["backups"]).ok
             connections.close_all()
             connection.settings_dict["NAME"] = empty_database
         call_command(name, *arguments)  # a failure is an exception, or an exit
 
     assert {name.split()[1] for name in ran} >= {"backup", "backups", "verify_backup", "prune_backups", "restore"}
+    (stored,) = Shelf(shelf_folder).stored()
+    assert stored.verification is not None
+    assert stored.verification.rows > 3
+    assert any(what.startswith("roles") for what in stored.verification.skipped)
+    assert record.status == "VERIFIED"
+    assert record.verified_at is not None
+    assert "equal in" in record.message
+    assert not left.root.exists()
     assert connection.settings_dict["NAME"] == empty_database
     assert Trade.objects.count() == 3
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege('test_reader', 'guarded', 'SELECT')")
+        assert cursor.fetchone() == (True,)
 
 
 def test_the_lines_that_need_no_friren_restore_a_dump(shelf_folder, trades, empty_database) -> None:
