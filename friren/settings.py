@@ -104,6 +104,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Who sends it as a bearer token is told what staff is told of health and metrics.
+MONITORING_TOKEN = env.text("MONITORING_TOKEN")
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -117,6 +120,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Plain HTTP only as long as nobody but this machine is served.
 HTTPS = env.flag("FRIREN_HTTPS", default=not all(map(is_loopback, (host.strip("[]") for host in ALLOWED_HOSTS))))
 SECURE_SSL_REDIRECT = HTTPS
+# Load balancers ask by plain HTTP, and are told no more than whether all is well.
+SECURE_REDIRECT_EXEMPT = [r"^(health|live)/$", r"^db/health$", r"^trading/status$"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -15,7 +15,7 @@ class PortfolioManagerConfig(AppConfig):
         from portfolio_manager import risk_days
         from portfolio_manager.booking.health import check_books
 
-        health.register("books", check_books)
+        health.register("books", check_books, thorough=True)
         risk_days.register()
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 from pathlib import Path
 
 from pyrage import encrypt, x25519
@@ -12,6 +13,8 @@ from friren.operations.backup.contents import Contents, Table
 from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.shelf import Shelf, new_name
 
+# How many random schedules each rule of retention is tried on.
+SCHEDULES = int(os.environ.get("FRIREN_TEST_SCHEDULES") or 50)
 MONDAY = dt.datetime(2026, 1, 5, 2, tzinfo=dt.UTC)
 
 

@@ -13,8 +13,8 @@ from django.db import connections
 from friren.embedded import process
 from tests.servers import ThrowAwayServer
 
-# What the tests log during an outage. Fewer keep a slow machine's run short; the figure to show is 10,000.
-TRADES = int(os.environ.get("FRIREN_TEST_OUTAGE_TRADES") or 10_000)
+# What a test logs during an outage. Fewer keep a slow machine's run short; the figure to show is 10,000.
+TRADES = int(os.environ.get("FRIREN_TEST_TRADES") or 10_000)
 
 
 def _processes(server: ThrowAwayServer) -> list[int]:

@@ -113,6 +113,8 @@ def _configure_environment() -> None:
             name.startswith("FRIREN_") and name not in KEPT_VARIABLES
         ):
             del os.environ[name]
+    # The processes that tests begin would each compile all that they import.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ |= {
         "DATABASE_URL": database_url(f"test_{WORKER}"),
         "DB_POOL_ENABLED": "false",  # tests of the pool make their own
@@ -132,8 +134,9 @@ def _configure_environment() -> None:
 KEPT_VARIABLES = {
     SCRATCH_VARIABLE,
     "FRIREN_TEST_ALL",
-    "FRIREN_TEST_OUTAGE_TRADES",
     "FRIREN_TEST_POSTGRES_BIN",
+    "FRIREN_TEST_SCHEDULES",
+    "FRIREN_TEST_TRADES",
     "FRIREN_SHARED_DATA",
 }
 _configure_environment()

@@ -21,7 +21,7 @@ from tests.postgres import PREFIX, ROOT, binaries, end_server, new_folder, scrat
 from tests.stock import lay, put_in_stock
 
 # The environment of this test run is not that of the commands it tries.
-_OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY", "PYTHONDONTWRITEBYTECODE")
+_OWN_VARIABLES = ("DATABASE_URL", "DB_", "DJANGO_", "FRIREN_", "PYTEST_", "SECRET_KEY")
 
 
 def make_folder(name: str = "") -> Path:
@@ -76,15 +76,18 @@ class ThrowAwayServer:
 
     home: Path = field(default_factory=make_folder)
     migrated: bool = False
+    settings: dict[str, str] = field(default_factory=lambda: {"fsync": "off"})
 
     @property
     def location(self) -> embedded.Location:
         return embedded.locate(self.home, binaries=binaries())
 
     def start(self, **server_settings: str) -> embedded.Running:
+        """Start it with these settings beside those of the last time."""
+        self.settings |= server_settings
         if not self.location.data.exists():
             self._make_data()
-        return embedded.start(self.location, server_settings={"fsync": "off", **server_settings})
+        return embedded.start(self.location, server_settings=self.settings)
 
     def _make_data(self) -> None:
         name = "migrated" if self.migrated else "empty"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Generic, TypeVar
 
 from django.db import connections
 
@@ -11,32 +13,40 @@ from friren.errors import RejectedRecordError
 from friren.persistence.batches import apply_batch, prepare
 from friren.persistence.facts import Fact
 from friren.persistence.handlers import Verdict, one_commit, producer_of
+from friren.persistence.meanwhile import meanwhile
 from friren.persistence.receipts import BulkReceipt, WriteOutcome
-from friren.persistence.settings import BULK_BATCH_ROWS, BULK_STATEMENT_SECONDS
+from friren.persistence.settings import BULK_BATCH_ROWS, BULK_STATEMENT_SECONDS, READ_AHEAD_ROWS
 
 __all__ = ["record_in_batches", "store_batch"]
 
+Told = TypeVar("Told")
+
 
 def record_in_batches(
-    makers: Iterable[Callable[[], Fact]],
+    told: Iterable[Told],
+    make: Callable[[Told], Fact],
     record: Callable[[Sequence[Fact]], Sequence[Verdict]],
     *,
     parameters: Mapping[str, str],
 ) -> BulkReceipt:
     """
-    Make facts and record them batch by batch, so that any number of them takes the memory of one batch.
+    Make facts and record them batch by batch, so that any number of them takes the memory of one batch or two.
 
     Args:
-        makers: return a fact, or raise RejectedRecordError, which is reported by its index.
+        told: what facts are made of.
+        make: returns the fact of one, or raises RejectedRecordError, which is reported by its index.
         record: takes a batch and returns a verdict for each fact.
         parameters: what the caller calls the columns that it knows by another name.
     """
     counts = dict.fromkeys(WriteOutcome, 0)
-    rejected: list[tuple[int, RejectedRecordError]] = []
-    numbered = enumerate(makers)
-    while batch := _made(itertools.islice(numbered, BULK_BATCH_ROWS), rejected):
+    reader = _Reader(told, make)
+    rejected = reader.rejected
+    while batch := reader.take():
         indexes, facts = batch
-        for index, verdict in zip(indexes, record(facts) if facts else (), strict=True):
+        # Anything but a list may wait for its next item, and a batch must not stay open for that.
+        with meanwhile(reader.read_ahead) if isinstance(told, list | tuple) else nullcontext():
+            verdicts = record(facts) if facts else ()
+        for index, verdict in zip(indexes, verdicts, strict=True):
             if isinstance(verdict, RejectedRecordError):
                 rejected.append((index, verdict.named(parameters)))
             else:
@@ -51,21 +61,52 @@ def record_in_batches(
     )
 
 
-def _made(
-    makers: Iterable[tuple[int, Callable[[], Fact]]], rejected: list[tuple[int, RejectedRecordError]]
-) -> tuple[list[int], list[Fact]] | None:
-    """Return the facts of a batch with their places in the input; None when there was nothing to make."""
-    indexes: list[int] = []
-    facts: list[Fact] = []
-    index = -1
-    for index, make in makers:
+class _Reader(Generic[Told]):
+    """
+    Makes the facts of a batch, at once or some at a time.
+
+    Attributes:
+        rejected: (index, error) of what no fact could be made of.
+    """
+
+    def __init__(self, told: Iterable[Told], make: Callable[[Told], Fact]) -> None:
+        self.rejected: list[tuple[int, RejectedRecordError]] = []
+        self._numbered, self._fact_of = enumerate(told), make
+        self._error: Exception | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._indexes: list[int] = []
+        self._facts: list[Fact] = []
+        self._read = 0
+
+    def take(self) -> tuple[list[int], list[Fact]] | None:
+        """Return the facts of a batch with their places in the input; None when there was nothing to make."""
+        if self._error is None:
+            self._make(BULK_BATCH_ROWS)
+        if self._error is not None:
+            raise self._error
+        batch = (self._indexes, self._facts) if self._read else None
+        self._begin()
+        return batch
+
+    def read_ahead(self) -> None:
+        """Make some facts of the next batch; what goes wrong is raised when that is taken."""
+        if self._error is None:
+            self._make(READ_AHEAD_ROWS)
+
+    def _make(self, count: int) -> None:
         try:
-            facts.append(make())
-        except RejectedRecordError as exc:
-            rejected.append((index, exc))
-        else:
-            indexes.append(index)
-    return None if index < 0 else (indexes, facts)
+            for index, one in itertools.islice(self._numbered, min(count, BULK_BATCH_ROWS - self._read)):
+                self._read += 1
+                try:
+                    self._facts.append(self._fact_of(one))
+                except RejectedRecordError as exc:
+                    self.rejected.append((index, exc))
+                else:
+                    self._indexes.append(index)
+        except Exception as exc:  # noqa: BLE001 - the caller's own, raised when the batch is taken
+            self._error = exc
 
 
 def store_batch(facts: Sequence[Fact], *, using: str) -> list[Verdict]:

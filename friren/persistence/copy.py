@@ -22,6 +22,7 @@ from friren.persistence.aliases import database_of
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import DATA_SQLSTATES, Verdict, insert
 from friren.persistence.layouts import layout_of, lines_of, natural_keys
+from friren.persistence.meanwhile import a_little
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.tables import table_of
 
@@ -35,6 +36,8 @@ LINES_PER_WRITE: Final = 64
 # Kinds and databases whose last batch was in part there already: of the next one that is asked beforehand, since a
 # COPY that is refused at its last row was in vain. A matter of time only, never of what is stored.
 _told_again: set[tuple[str, str]] = set()
+# Likewise those of whose last batch a part was refused: the next one goes through a temporary table at once.
+_refused: set[tuple[str, str]] = set()
 
 
 def copy_facts(spec: FactSpec, facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
@@ -45,13 +48,17 @@ def copy_facts(spec: FactSpec, facts: Sequence[Fact], *, using: str, producer: U
         DatabaseError: the database is in trouble.
     """
     hint = (database_of(using), spec.kind)
-    if hint not in _told_again and _copied(spec, facts, using, producer):
+    hopeful = hint not in _refused
+    tried = hopeful and hint not in _told_again
+    if tried and _copied(spec, facts, using, producer):
         return [WriteOutcome.STORED] * len(facts)
     verdicts: dict[int, Verdict] = {}
     fresh = _without_known(spec, facts, verdicts, using)
     (_told_again.add if verdicts else _told_again.discard)(hint)
-    if fresh:
-        verdicts.update(_store(spec, [(index, facts[index]) for index in fresh], using, producer))
+    again = hopeful and (bool(verdicts) or not tried)
+    judged = _store(spec, [facts[index] for index in fresh], using, producer, hopeful=again)
+    (_refused.add if any(isinstance(verdict, Exception) for verdict in judged) else _refused.discard)(hint)
+    verdicts.update(zip(fresh, judged, strict=True))
     return [verdicts[index] for index in range(len(facts))]
 
 
@@ -98,20 +105,15 @@ def key_reused(spec: FactSpec, fact: Fact, field: str = "id") -> KeyReusedError:
 
 
 def _store(
-    spec: FactSpec, facts: list[tuple[int, Fact]], using: str, producer: UUID | None
-) -> Iterable[tuple[int, Verdict]]:
-    """Store facts none of whose ids is known."""
-    if _copied(spec, [fact for _index, fact in facts], using, producer):
-        return [(index, WriteOutcome.STORED) for index, _fact in facts]
+    spec: FactSpec, facts: Sequence[Fact], using: str, producer: UUID | None, *, hopeful: bool
+) -> Sequence[Verdict]:
+    """Store facts none of whose ids is known. `hopeful`: there is reason to think that the table takes all of them."""
+    if not facts or (hopeful and _copied(spec, facts, using, producer)):
+        return [WriteOutcome.STORED] * len(facts)
     from friren.persistence.staging import store_through_staging
 
-    # A value that has no form keeps the whole set from being sent: look for such first.
-    unfit = {index: refusal for index, fact in facts if (refusal := refusal_of(spec, fact)) is not None}
-    left = [(index, fact) for index, fact in facts if index not in unfit]
-    judged = store_through_staging(spec, table_of(spec, using), [fact for _index, fact in left], using, producer)
-    if judged is None:
-        judged = [_store_one(fact, using) for _index, fact in left]
-    return [*unfit.items(), *zip((index for index, _fact in left), judged, strict=True)]
+    judged = store_through_staging(spec, table_of(spec, using), facts, using, producer)
+    return [_store_one(spec, fact, using) for fact in facts] if judged is None else judged
 
 
 def refusal_of(spec: FactSpec, fact: Fact) -> RejectedRecordError | None:
@@ -124,8 +126,10 @@ def refusal_of(spec: FactSpec, fact: Fact) -> RejectedRecordError | None:
     return None
 
 
-def _store_one(fact: Fact, using: str) -> Verdict:
+def _store_one(spec: FactSpec, fact: Fact, using: str) -> Verdict:
     """Store one fact by itself: the way that is left when a set could not be judged as a whole."""
+    if (refusal := refusal_of(spec, fact)) is not None:
+        return refusal
     try:
         with transaction.atomic(using=using):
             return insert(fact, using=using).outcome
@@ -164,3 +168,4 @@ def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str], *, usin
             except UnicodeEncodeError as exc:
                 raise psycopg.DataError(f"a lone surrogate: {exc.reason}") from exc
             copy.write(data)
+            a_little()

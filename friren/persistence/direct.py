@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from friren.errors import RejectedRecordError
 from friren.persistence.circuit import Circuit
+from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.deadline import bounded_wrapper
 from friren.persistence.pool import Pool
 from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
@@ -35,6 +35,7 @@ class Direct:
         producer: the writer, kept with what is inserted one by one.
         wake: asks the background for a connection.
         failed: told of a connection that broke.
+        connection: makes one that is not connected yet, see `bounded_wrapper`.
     """
 
     def __init__(
@@ -47,12 +48,15 @@ class Direct:
         circuit: Circuit,
         wake: Callable[[], None],
         failed: Callable[[object], None],
+        connection: Callable[..., BaseDatabaseWrapper] = bounded_wrapper,
+        clock: Clock = CLOCK,
     ) -> None:
-        self.alias, self.deadline, self._circuit, self._failed = alias, deadline, circuit, failed
+        self.alias, self.deadline, self._circuit, self._failed, self._clock = alias, deadline, circuit, failed, clock
         self.pool = Pool(
-            lambda: bounded_wrapper(using, alias, deadline=deadline, producer=producer),
+            lambda: connection(using, alias, deadline=deadline, producer=producer),
             wake=wake,
             usable=lambda: circuit.closed,
+            clock=clock,
         )
 
     def run(self, work: Callable[[str], Result], *, deadline: float | None = None) -> Result | None:
@@ -66,7 +70,8 @@ class Direct:
         Raises:
             RejectedRecordError: the data are wrong.
         """
-        until = time.monotonic() + (self.deadline if deadline is None else deadline) * DATABASE_SHARE
+        clock = self._clock
+        until = clock.now() + (self.deadline if deadline is None else deadline) * DATABASE_SHARE
         for _attempt in range(RETRIES_MAX + 1):
             wrapper = self.pool.borrow(until) if self._circuit.closed else None
             if wrapper is None:
@@ -82,9 +87,9 @@ class Direct:
                     return None
             finally:
                 self.pool.take_back(wrapper, self.alias)
-            if time.monotonic() + RETRY_PAUSE_SECONDS >= until:
+            if clock.now() + RETRY_PAUSE_SECONDS >= until:
                 return None
-            time.sleep(RETRY_PAUSE_SECONDS * random.random())  # noqa: S311 - keeps rivals apart, no secret
+            clock.sleep(RETRY_PAUSE_SECONDS * clock.jitter())
         return None
 
     def _may_retry(self, error: Error) -> bool:

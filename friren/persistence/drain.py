@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
-import time
+from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from friren.persistence import settings
+from friren.persistence.ahead import Readable, ReadAhead
 from friren.persistence.batches import apply_batch, is_foundation, prepare
 from friren.persistence.bell import Bell
+from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.copy import is_refusal
 from friren.persistence.cursors import Drained, FencedError, Moved, lock_cursor, move_cursor, read_cursor
 from friren.persistence.handlers import MissingRowError, Verdict, one_commit
-from friren.persistence.journal import Address, Damage, Record
-from friren.persistence.letters import Letter, dead_letter, letter_of
+from friren.persistence.journal import Address
+from friren.persistence.letters import Letter, dead_letter
+from friren.persistence.meanwhile import meanwhile
 from friren.persistence.models import DeadLetter
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.retry import sqlstate_of
@@ -34,18 +36,11 @@ CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
 TOO_MUCH: Final = frozenset({"53200", "57014"})
 
 
-class Source(Protocol):
+class Source(Readable, Protocol):
     """A journal to drain: a Journal, or the JournalReader of one that another process left."""
 
     producer: UUID
     address: Address
-
-    @property
-    def last_seq(self) -> int:
-        """The number of the last record."""
-
-    def read(self, from_seq: int, limit: int) -> list[Record | Damage]:
-        """Return up to `limit` entries from number `from_seq` on."""
 
     def drained(self, seq: int) -> None:
         """Take note that every record up to `seq` is in PostgreSQL."""
@@ -79,12 +74,15 @@ class Drainer:
         using: str = "default",
         batch_rows: int = settings.DRAIN_BATCH_ROWS,
         adopter: UUID | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
+        self._clock = clock
         self._source, self._using, self._adopter = source, using, adopter
         self._batch_rows = self._rows = batch_rows
+        self._ahead = ReadAhead(source)
         self._seq: int | None = None
         self._position = 0
-        self._waits = ParentWaits()
+        self._waits = ParentWaits(clock.now)
         self._awake, self._hurried, self._stopping = Bell(), Bell(), threading.Event()
 
     @property
@@ -111,11 +109,13 @@ class Drainer:
 
     def _drain_once(self) -> Drained:
         at = self._at()
-        letters = self._fitting([letter_of(entry) for entry in self._source.read(at + 1, self._rows)])
+        letters = self._fitting(self._ahead.take(at + 1, self._rows))
         waiting = 0
         while letters:
+            following = letters[-1].last_seq + 1
             try:
-                moved = self._move(at, letters)
+                with meanwhile(partial(self._ahead.get_ready, following, self._batch_rows)):
+                    moved = self._move(at, letters)
             except _WaitError as wait:
                 letters, waiting = letters[: wait.place], wait.waiting
                 continue
@@ -137,9 +137,9 @@ class Drainer:
 
     def drain_all(self, *, timeout: float | None = None) -> Drained:
         """Move batches until nothing is left, all that is left waits for a parent, or `timeout` seconds are over."""
-        until = None if timeout is None else time.monotonic() + timeout
+        until = None if timeout is None else self._clock.now() + timeout
         total = Drained()
-        while until is None or time.monotonic() < until:
+        while until is None or self._clock.now() < until:
             rows, seq = self._rows, self._seq
             total = total.then(self.drain_once())
             if not total.remaining or (total.waiting and self._seq == seq):
@@ -150,10 +150,10 @@ class Drainer:
 
     def run(self) -> None:
         """Drain until `stop`; for a thread of its own. Trouble with the database is waited out, never raised."""
-        pause, told = 0.0, ""
-        while not self._stopping.wait(pause):
-            self._awake.hush()
-            began = time.monotonic()
+        pause, told, clock = 0.0, "", self._clock
+        while not clock.wait(self._stopping, pause):
+            self._awake.clear()
+            began, last_seq = clock.now(), self._source.last_seq
             try:
                 done = self.drain_once()
             except Exception as exc:  # whatever it is, the journal must be drained once it is over
@@ -164,38 +164,46 @@ class Drainer:
                     log.log(level, "the journal cannot be drained now: %s", said, exc_info=level > logging.INFO)
                 # Django does not reconnect a thread that serves no requests.
                 connections[self._using].close()
-                pause, told = random.uniform(0, settings.DRAIN_RETRY_SECONDS_MAX), said  # noqa: S311 - spreads load only
+                pause, told = settings.DRAIN_RETRY_SECONDS_MAX * clock.jitter(), said
                 continue
             told = ""
             if done.moved:
                 pause = 0.0
-                if done.remaining < self._batch_rows:
-                    # What is written meanwhile becomes a larger batch, and the writer has the processor.
-                    took = time.monotonic() - began
-                    self._hurried.wait(min(settings.DRAIN_GATHER_SHARE * took, settings.DRAIN_GATHER_SECONDS_MAX))
-                    self._hurried.hush()
+                if self._gathers(done, came=self._source.last_seq - last_seq):
+                    took = clock.now() - began
+                    pause_max = settings.DRAIN_GATHER_SECONDS_MAX
+                    clock.wait(self._hurried, min(settings.DRAIN_GATHER_SHARE * took, pause_max))
+                    self._hurried.clear()
             elif done.waiting:
                 pause = settings.DRAIN_WAIT_SECONDS
             else:
                 # Appends that come close together become one batch.
-                self._awake.wait(settings.DRAIN_IDLE_SECONDS)
+                clock.wait(self._awake, settings.DRAIN_IDLE_SECONDS)
                 pause = settings.DRAIN_LINGER_SECONDS
         connections[self._using].close()
 
+    def _gathers(self, done: Drained, *, came: int) -> bool:
+        """Return whether records are let gather after a batch, during which `came` more were written."""
+        if done.remaining < self._batch_rows:
+            return True  # they become a larger batch
+        # Who writes as fast as that is at work on this interpreter, and done sooner when it has it.
+        busy = came >= done.moved * settings.DRAIN_BUSY_SHARE
+        return busy and done.remaining < settings.DRAIN_BEHIND_ROWS_MAX
+
     def wake(self) -> None:
         """Something was appended: do not wait for the next look. Cheap enough for every append."""
-        self._awake.ring()
+        self._awake.set()
 
     def hurry(self) -> None:
         """Somebody waits for what was appended: do not let more gather."""
-        self._hurried.ring()
+        self._hurried.set()
         self.wake()
 
     def stop(self) -> None:
         """Let `run` return after the batch it is at. Safe from any thread and to call twice."""
         self._stopping.set()
-        self._hurried.ring()
-        self._awake.ring()
+        self._hurried.set()
+        self._awake.set()
 
     def _at(self) -> int:
         """Return where the cursor stands."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from friren.persistence.aliases import alias_of
 from friren.persistence.bell import Bell
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
+from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.codec import encode
 from friren.persistence.direct import Direct, line
 from friren.persistence.drain import Drainer
@@ -60,28 +60,34 @@ class Engine:
         using: alias of the database.
         root: where journals lie; FRIREN_HOME/journal unless given.
         deadline: seconds that a call in direct mode may take.
+        direct: makes what runs the calls.
     """
 
-    def __init__(self, using: str, *, root: Path | None = None, deadline: float = CALL_DEADLINE_SECONDS) -> None:
-        self.using = using
+    def __init__(
+        self,
+        using: str,
+        *,
+        root: Path | None = None,
+        deadline: float = CALL_DEADLINE_SECONDS,
+        direct: Callable[..., Direct] = Direct,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self.using, self.clock = using, clock
         self.root = root or Path(settings.FRIREN_HOME) / "journal"
         self.address = Address.of(connections.settings[using])
-        self.circuit = Circuit()
+        self.circuit = Circuit(clock=clock.now, jitter=clock.jitter)
         self.buffer = Buffer()
-        # The number of this writer, with the rows it inserts and of its journal, should it come to have one.
+        # Kept with the rows it inserts, and the number of its journal, should it come to have one.
         self.producer = new_id()
-        direct = partial(
-            Direct, using, producer=self.producer, circuit=self.circuit, wake=self._wake, failed=self._connection_failed
-        )
+        common = {"producer": self.producer, "circuit": self.circuit, "clock": clock}
+        direct = partial(direct, using, wake=self._wake, failed=self._connection_failed, **common)
         self._writes = direct(alias_of(using, "writes"), deadline=deadline)
         self._patient = direct(alias_of(using, "patient"), deadline=PATIENT_DEADLINE_SECONDS)
         self._lock = threading.Lock()
-        self._relieving = threading.Lock()  # two at a time would each drop what the other has moved
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self._threads: list[threading.Thread] = []
-        self._something = Bell()
-        self._closing, self._reachable = threading.Event(), threading.Event()
+        self._something, self._closing, self._reachable = Bell(), threading.Event(), threading.Event()
         self._start(self._keep, "keeper")
         self._start(self._adopt, "adopter")
 
@@ -103,7 +109,7 @@ class Engine:
         and in an outage that lasts no reader waits.
         """
         while 0.0 < self.circuit.seconds_open < READ_PROBE_SECONDS:
-            time.sleep(FLUSH_LOOK_SECONDS)
+            self.clock.sleep(FLUSH_LOOK_SECONDS)
         return self.work(question)
 
     def _connection_failed(self, why: object) -> None:
@@ -170,7 +176,7 @@ class Engine:
         with self._lock:
             if self._journal is None:
                 journal = Journal(self.root, self.address, producer=self.producer)
-                drainer = Drainer(journal, using=self.using)
+                drainer = Drainer(journal, using=self.using, clock=self.clock)
                 # Before anything can be appended: a caller that is cut off here leaves none that nobody drains.
                 self._start(drainer.run, "drainer")
                 self._drainer, self._journal = drainer, journal
@@ -191,22 +197,21 @@ class Engine:
     def _start(self, target: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=target, name=f"friren-{name}-{self.using}", daemon=True)
         self._threads.append(thread)
-        thread.start()
+        self.clock.start(thread)
 
     def _wake(self) -> None:
-        self._something.ring()
+        self._something.set()
 
     def _keep(self) -> None:
         """Open connections that are wanted, probe a database that is away, move memory to disk."""
         while not self._closing.is_set():
-            self._something.hush()
+            self._something.clear()
             self._connect()
-            if len(self.buffer.queue):
-                self.relieve()
+            self.relieve()
             pause = self.circuit.seconds_to_probe()
             if len(self.buffer.queue):
                 pause = min(RELIEF_SECONDS, RELIEF_SECONDS if pause is None else pause)
-            self._something.wait(pause)
+            self.clock.wait(self._something, pause)
 
     def _connect(self) -> None:
         probing = self.circuit.begin_probe()
@@ -227,7 +232,7 @@ class Engine:
 
     def _adopt(self) -> None:
         """Drain what dead processes left for this database, now and every now and then."""
-        self._reachable.wait()
+        self.clock.wait(self._reachable, None)
         while not self._closing.is_set():
             pause = ADOPT_IDLE_SECONDS
             try:
@@ -238,19 +243,14 @@ class Engine:
                 pause = PROBE_SECONDS_MAX
             finally:
                 connections[self.using].close()
-            self._closing.wait(pause)
+            self.clock.wait(self._closing, pause)
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
-        waited = len(self.buffer.queue)
-        with self._relieving:
-            relieve(
-                self.buffer,
-                append=lambda record: self._append(record.payload, sync=record.sync),
-                store=self.store,
-                producer=self.producer,
-            )
-        if waited and not len(self.buffer.queue):
+        if not len(self.buffer.queue):
+            return
+        relieve(self.buffer, append=self._append, store=self.store, producer=self.producer)
+        if not len(self.buffer.queue):
             log.warning("the records that were in memory are safe")
 
     # --- the end
@@ -262,7 +262,7 @@ class Engine:
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything accepted before this call is in the database; False when it is not in time."""
-        until = time.monotonic() + timeout
+        until = self.clock.now() + timeout
         wanted: int | None = None
         while True:
             if not len(self.buffer.queue):
@@ -273,9 +273,9 @@ class Engine:
                 self._drainer.hurry()
             else:
                 self._wake()
-            if time.monotonic() >= until:
+            if self.clock.now() >= until:
                 return False
-            time.sleep(min(FLUSH_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+            self.clock.sleep(min(FLUSH_LOOK_SECONDS, max(0.0, until - self.clock.now())))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Flush within `timeout` seconds unless the database is away, then end; the journal keeps what is left."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
+from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.settings import CONNECTIONS_MAX
 
 __all__ = ["Pool"]
@@ -38,7 +38,9 @@ class Pool:
         wake: Callable[[], None],
         usable: Callable[[], bool],
         size: int = CONNECTIONS_MAX,
+        clock: Clock = CLOCK,
     ) -> None:
+        self._clock = clock
         self._make, self._wake, self._usable, self._size = make, wake, usable, size
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -54,7 +56,7 @@ class Pool:
         return len(self._all)
 
     def borrow(self, until: float) -> BaseDatabaseWrapper | None:
-        """Return an open connection, None when there is none at `until` (time.monotonic()) or none can be had."""
+        """Return an open connection, None when there is none at `until` (by its clock) or none can be had."""
         thread = threading.get_ident()
         with self._lock:
             if thread in self._lent:
@@ -82,9 +84,9 @@ class Pool:
         try:
             if len(self._all) < self._size:
                 self._wake()
-            return self._changed.wait_for(
-                lambda: bool(self._ready) or not self._usable(), timeout=until - time.monotonic()
-            ) and bool(self._ready)
+            left = until - self._clock.now()
+            met = self._clock.wait_for(self._changed, lambda: bool(self._ready) or not self._usable(), left)
+            return met and bool(self._ready)
         finally:
             self._wanted -= 1
 

@@ -8,7 +8,6 @@ it within the deadline it goes to the journal, as every record does in journal m
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
@@ -30,6 +29,7 @@ from friren.persistence.steps import step
 __all__ = ["Recorder"]
 
 Result = TypeVar("Result")
+Told = TypeVar("Told")
 MODES: Final = ("direct", "journal")
 DURABILITIES: Final = ("sync", "os")
 # How often a job that waits for its records asks whether the database is there at all.
@@ -104,17 +104,18 @@ class Recorder:
         return [Receipt(fact.id, taken.outcome, taken.synced) for fact in facts]
 
     def record_many(
-        self, makers: Iterable[Callable[[], Fact]], *, parameters: Mapping[str, str] | None = None
+        self, told: Iterable[Told], make: Callable[[Told], Fact], *, parameters: Mapping[str, str] | None = None
     ) -> BulkReceipt:
         """
         Make and record facts in batches; a wrong one is reported by its index and does not stop the rest.
 
         Args:
-            makers: taken as they are needed, so a generator of any length is fine.
+            told: taken as they are needed, so a generator of any length is fine.
+            make: returns the fact of one, or raises RejectedRecordError.
             parameters: what the caller calls the columns that it knows by another name.
         """
         self._refuse()
-        return record_in_batches(makers, self._record_batch, parameters=parameters or {})
+        return record_in_batches(told, make, self._record_batch, parameters=parameters or {})
 
     def store_many(self, write: Callable[[str], Result], *, ordered: bool = False) -> Result | None:
         """
@@ -161,12 +162,14 @@ class Recorder:
 
     def drained(self, timeout: float = settings.DRAINED_SECONDS) -> bool:
         """Return whether all records of this process are stored; waits as long as the database answers."""
-        engine, began = engine_for(self.using), time.monotonic()
+        engine = engine_for(self.using)
+        now = engine.clock.now
+        began = now()
         answered = began
-        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, began + timeout - time.monotonic()))):
+        while not engine.flush(min(DRAINED_LOOK_SECONDS, max(0.0, began + timeout - now()))):
             if engine.work(_answers):
-                answered = time.monotonic()
-            if time.monotonic() >= min(began + timeout, answered + settings.DRAINED_SILENCE_SECONDS):
+                answered = now()
+            if now() >= min(began + timeout, answered + settings.DRAINED_SILENCE_SECONDS):
                 return False
         return True
 
@@ -214,7 +217,8 @@ class Recorder:
     ) -> list[Receipt] | None:
         """Write directly; None when the journal is the way."""
         engine = engine_for(self.using)
-        until = time.monotonic() + engine.deadline
+        now = engine.clock.now
+        until = now() + engine.deadline
         for fact in facts:
             if policy_of(fact.kind).ordered and not engine.caught_up():
                 return None
@@ -222,7 +226,7 @@ class Recorder:
         behind = engine.backlog > 0
         for last in (False, True):
             try:
-                return engine.work(write) if patient else engine.store(write, deadline=until - time.monotonic())
+                return engine.work(write) if patient else engine.store(write, deadline=until - now())
             except RejectedRecordError as exc:
                 error = exc
             # What it refers to may still have been in the journal.

@@ -18,7 +18,7 @@ __all__ = ["loss_fact", "relieve"]
 
 log = logging.getLogger(__name__)
 
-Append = Callable[[Buffered], bool]
+Append = Callable[..., bool]
 Store = Callable[[Callable[[str], Any]], Any]
 
 
@@ -26,18 +26,29 @@ def relieve(buffer: Buffer, *, append: Append, store: Store, producer: UUID) -> 
     """
     Move the records of `buffer` to the disk, or past it into the database, and write down what was lost.
 
+    Does nothing while another thread is at it.
+
     Args:
-        append: takes a record into the journal, or returns False.
+        append: `append(payload, sync=)` takes a record into the journal, or returns False.
         store: runs a write on a ready connection, or returns None.
         producer: who lost what was lost.
     """
+    if not buffer.relieving.acquire(blocking=False):
+        return
+    try:
+        _move(buffer, append, store, producer)
+    finally:
+        buffer.relieving.release()
+
+
+def _move(buffer: Buffer, append: Append, store: Store, producer: UUID) -> None:
     while (record := buffer.first()) is not None:
-        if not append(record) and not _store(record, store):
+        if not append(record.payload, sync=record.sync) and not _store(record, store):
             return
         buffer.drop_first()
     losses = buffer.take_losses()
     for kind in list(losses):
-        if not append(Buffered(encode(loss_fact(kind, losses[kind], producer)), sync=True)):
+        if not append(encode(loss_fact(kind, losses[kind], producer)), sync=True):
             break
         del losses[kind]
     buffer.put_back_losses(losses)

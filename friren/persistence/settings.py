@@ -25,6 +25,8 @@ __all__ = [
     "DRAINED_SILENCE_SECONDS",
     "DRAIN_BATCH_BYTES",
     "DRAIN_BATCH_ROWS",
+    "DRAIN_BEHIND_ROWS_MAX",
+    "DRAIN_BUSY_SHARE",
     "DRAIN_GATHER_SECONDS_MAX",
     "DRAIN_GATHER_SHARE",
     "DRAIN_IDLE_SECONDS",
@@ -42,6 +44,7 @@ __all__ = [
     "PROBE_SECONDS_FIRST",
     "PROBE_SECONDS_MAX",
     "PROBE_SECONDS_MIN",
+    "READ_AHEAD_ROWS",
     "READ_CACHE_QUERIES_MAX",
     "READ_CACHE_ROWS_MAX",
     "READ_PROBE_SECONDS",
@@ -65,19 +68,25 @@ JOURNAL_KEEP_BYTES: Final = 1024 * 1024 * 1024
 LOCK_PATIENCE_SECONDS: Final = 0.05
 
 # --- drain
-# The cost of a commit is spread thin at this size, and a batch stays well under the statement timeout.
-DRAIN_BATCH_ROWS: Final = 5_000
+# The cost of a commit is spread thin at this size, a batch stays well under the statement timeout, and two of them, one
+# that is stored and one that is got ready, within a few megabytes.
+DRAIN_BATCH_ROWS: Final = 2_000
 # A batch in memory: records with long texts make it shorter than that.
 DRAIN_BATCH_BYTES: Final = 8 * 1024 * 1024
 # How soon a drainer that nobody woke looks for work.
 DRAIN_IDLE_SECONDS: Final = 0.2
 # How long a drainer that was woken lets records gather: a batch of one costs as much as a batch of hundreds.
 DRAIN_LINGER_SECONDS: Final = 0.02
-# How long records gather between two batches, by what the first one took: while a loop writes, the drain has a third of
-# the time, and a few large batches instead of many small ones.
-DRAIN_GATHER_SHARE: Final = 2.0
-# And at most: what is journaled is in the database within half a second.
-DRAIN_GATHER_SECONDS_MAX: Final = 0.25
+# How long records gather between two batches, by what the first one took: while a loop writes, the drain has a quarter
+# of the time, since the loop waits for what it computes: they share one interpreter.
+DRAIN_GATHER_SHARE: Final = 3.0
+# And at most: what is journaled now and then is in the database within a second.
+DRAIN_GATHER_SECONDS_MAX: Final = 0.5
+# A loop is at full speed when it wrote this share of a batch while that was moved, though it shared the interpreter.
+DRAIN_BUSY_SHARE: Final = 0.25
+# How far the drain stays behind such a loop: 30 MB of journal, and two seconds of work once the loop has ended. A loop
+# that writes still more is drained without a pause.
+DRAIN_BEHIND_ROWS_MAX: Final = 50_000
 # Ceiling of the pause between attempts while the database is in trouble: the way back is noticed within this.
 DRAIN_RETRY_SECONDS_MAX: Final = 0.5
 # How often a batch whose first fact waits for its parent is tried again: all of it, since it may hold the parent.
@@ -127,6 +136,8 @@ DRAINED_SILENCE_SECONDS: Final = 2.0
 # --- bulk calls
 # The cost of a commit is spread thin at this size, and a batch takes a few megabytes of memory.
 BULK_BATCH_ROWS: Final = 2_000
+# What is got ready of the next batch each time that lines were sent: as much as was sent, so that both end together.
+READ_AHEAD_ROWS: Final = 64
 # What a batch may take before it goes to the journal: tens of milliseconds when all is well, and nobody who
 # hands over thousands of records waits for a single one. Never less than a call.
 BULK_DEADLINE_SECONDS: Final = max(10.0, CALL_DEADLINE_SECONDS)

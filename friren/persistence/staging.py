@@ -1,8 +1,8 @@
 """
 Finding the bad rows of a batch by asking about the whole set, never by trying halves.
 
-The batch lies in a temporary table without rules. Every rule of the real table becomes one question;
-what it names is taken out with its reason, and the rest is inserted.
+The batch lies in a temporary table without rules. The rules of the real table become questions;
+what they name is taken out with its reason, and the rest is inserted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.db import DatabaseError, connections, transaction
 
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.copy import copy_lines, is_refusal, key_reused
+from friren.persistence.copy import copy_lines, is_refusal, key_reused, refusal_of
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import MissingRowError, Verdict
 from friren.persistence.layouts import layout_of, lines_of, natural_keys
@@ -31,7 +31,7 @@ def store_through_staging(
     spec: FactSpec, table: Table, facts: Sequence[Fact], using: str, producer: UUID | None
 ) -> list[Verdict] | None:
     """
-    Store what can be stored of a batch that the table refused as a whole.
+    Store what can be stored of a batch that the table refuses as a whole, none of whose ids was stored just now.
 
     Returns:
         A verdict per fact; None when the set cannot be judged as a whole.
@@ -39,13 +39,21 @@ def store_through_staging(
     Raises:
         DatabaseError: the database is in trouble.
     """
-    for _attempt in range(ATTEMPTS_MAX):
+    unfit: dict[int, Verdict] = {}
+    for attempt in range(ATTEMPTS_MAX):
+        left = [place for place in range(len(facts)) if place not in unfit]
         try:
             with transaction.atomic(using=using):
-                return _Stage(spec, table, facts, using).store(producer)
+                judged = _Stage(spec, table, [facts[place] for place in left], using).store(producer, again=attempt > 0)
         except DatabaseError as exc:
             if not is_refusal(exc):
                 raise
+            # A value that has no form keeps the whole set from being sent.
+            refusals = {place: refusal_of(spec, fact) for place, fact in enumerate(facts)}
+            unfit = {place: refusal for place, refusal in refusals.items() if refusal is not None}
+            continue
+        verdicts = unfit | dict(zip(left, judged, strict=True))
+        return [verdicts[place] for place in range(len(facts))]
     return None
 
 
@@ -57,7 +65,7 @@ class _Stage:
         self._name = f"friren_stage_{uuid4().hex}"
         self._verdicts: dict[int, Verdict] = {}
 
-    def store(self, producer: UUID | None) -> list[Verdict]:
+    def store(self, producer: UUID | None, *, again: bool) -> list[Verdict]:
         layout = layout_of(self._spec.kind)
         listed = ", ".join(f'"{column}"' for column in layout.columns)
         self._ask(
@@ -69,20 +77,21 @@ class _Stage:
         copy_lines(
             self._name, ("ordinal", *layout.columns), (f"{number}\t{line}" for number, line in lines), using=self._using
         )
-        self._ask(f'ANALYZE "{self._name}"')
+        # How many rows there are is all that the questions want to be planned by.
+        self._ask(f'ANALYZE "{self._name}" (ordinal)')
+        if again:
+            self._stored_by_now()
         self._judge()
         self._ask(f'INSERT INTO "{layout.table}" ({listed}) SELECT {listed} FROM "{self._name}" ORDER BY ordinal')
         self._ask(f'DROP TABLE "{self._name}"')
         return [self._verdicts.get(number, WriteOutcome.STORED) for number in range(len(self._facts))]
 
     def _judge(self) -> None:
-        self._stored_by_now()
-        self._incomplete()
         self._against_rules()
         for key in self._table.unique_keys:
             self._taken(key)
         self._closed()
-        while sum(self._orphans(key) for key in self._table.foreign_keys):
+        while self._orphans():
             pass  # who refers to a row that was taken out is an orphan now
         for key in self._table.unique_keys:
             self._repeated(key)
@@ -96,19 +105,19 @@ class _Stage:
             for number, same in found
         )
 
-    def _incomplete(self) -> None:
-        for column in self._table.required:
-            field = self._field_of(column)
-            found = self._ask(f'SELECT ordinal FROM "{self._name}" WHERE "{column}" IS NULL')
-            self._take_out((number, RejectedRecordError(field, None, "is required")) for (number,) in found)
-
     def _against_rules(self) -> None:
-        for rule in self._table.rules:
-            found = self._ask(f'SELECT ordinal FROM "{self._name}" WHERE NOT ({rule.expression})')
-            self._take_out(
-                (number, RejectedRecordError(rule.field, self._facts[number].values.get(rule.field), rule.words))
-                for (number,) in found
-            )
+        """Take out what lacks a value or breaks a CHECK: one look at each row, which the first broken rule ends."""
+        broken = [(f'"{column}" IS NULL', self._field_of(column), "is required") for column in self._table.required]
+        broken += [(f"NOT ({rule.expression})", rule.field, rule.words) for rule in self._table.rules]
+        cases = " ".join(f"WHEN {condition} THEN {place}" for place, (condition, _field, _words) in enumerate(broken))
+        found = self._ask(
+            f'SELECT ordinal, place FROM (SELECT ordinal, CASE {cases} END AS place FROM "{self._name}") AS q '
+            f"WHERE place IS NOT NULL"
+        )
+        self._take_out((number, self._breach(number, *broken[place][1:])) for number, place in found)
+
+    def _breach(self, number: int, field: str, words: str) -> RejectedRecordError:
+        return RejectedRecordError(field, self._facts[number].values.get(field), words)
 
     def _closed(self) -> None:
         column = self._table.period_column
@@ -123,25 +132,31 @@ class _Stage:
             self._take_out([(number, PeriodClosedError(column, value, f"the books are closed before {at}"))])
 
     def _taken(self, key: UniqueKey) -> None:
-        """Take out what a stored row has the key of."""
+        """Take out what a stored row has the key of, which each row looks up in the index: the table may be large."""
         equal = "IS NOT DISTINCT FROM" if key.nulls_equal else "="
         same = " AND ".join(f't."{column}" {equal} s."{column}"' for column in key.columns)
         found = self._ask(
-            f'SELECT s.ordinal, t.digest = s.digest FROM (SELECT * FROM "{self._name}" WHERE {key.condition}) s '
-            f'JOIN (SELECT * FROM "{self._table.name}" WHERE {key.condition}) t ON {same}'
+            f'SELECT s.ordinal, t.digest = s.digest FROM (SELECT * FROM "{self._name}" WHERE {self._keyed(key)}) s '
+            f'CROSS JOIN LATERAL (SELECT t.digest FROM (SELECT * FROM "{self._table.name}" WHERE {key.condition}) t '
+            f"WHERE {same} LIMIT 1) t"
         )
         self._take_out((number, self._second(key, number, same=same)) for number, same in found)
 
     def _repeated(self, key: UniqueKey) -> None:
         """Take out what an earlier row of the batch has the key of."""
         listed = ", ".join(f'"{column}"' for column in key.columns)
-        some = "true" if key.nulls_equal else " AND ".join(f'"{column}" IS NOT NULL' for column in key.columns)
         found = self._ask(
             f"SELECT ordinal, digest = first FROM (SELECT ordinal, digest, row_number() OVER w AS place, "
-            f'first_value(digest) OVER w AS first FROM "{self._name}" WHERE ({key.condition}) AND {some} '
+            f'first_value(digest) OVER w AS first FROM "{self._name}" WHERE {self._keyed(key)} '
             f"WINDOW w AS (PARTITION BY {listed} ORDER BY ordinal)) AS q WHERE place > 1"
         )
         self._take_out((number, self._second(key, number, same=same)) for number, same in found)
+
+    @staticmethod
+    def _keyed(key: UniqueKey) -> str:
+        """Return the condition on which a row has the key."""
+        given = [] if key.nulls_equal else [f'"{column}" IS NOT NULL' for column in key.columns]
+        return " AND ".join([f"({key.condition})", *given])
 
     def _second(self, key: UniqueKey, number: int, *, same: bool) -> Verdict:
         fact = self._facts[number]
@@ -152,19 +167,24 @@ class _Stage:
         rule = f"another {self._spec.kind} is stored under the key {key.name}"
         return KeyReusedError(field, fact.values.get(field), rule)
 
-    def _orphans(self, key: ForeignKey) -> bool:
+    def _orphans(self) -> bool:
+        """Take out what refers to a row that is neither stored nor in the batch; return whether there was any."""
+        questions = [self._orphaned_by(place, key) for place, key in enumerate(self._table.foreign_keys)]
+        orphans: dict[int, Verdict] = {}
+        for number, place in self._ask(" UNION ALL ".join(questions)) if questions else ():
+            field = self._table.foreign_keys[place].field
+            value = self._facts[number].values.get(field)
+            orphans.setdefault(number, MissingRowError(field, value, "refers to a row that is not stored"))
+        self._take_out(orphans.items())
+        return bool(orphans)
+
+    def _orphaned_by(self, place: int, key: ForeignKey) -> str:
         also = f'AND NOT EXISTS (SELECT FROM "{self._name}" p WHERE p."{key.key}" = s."{key.column}")'
-        found = self._ask(
-            f'SELECT s.ordinal FROM "{self._name}" s WHERE s."{key.column}" IS NOT NULL AND NOT EXISTS '
+        return (
+            f'SELECT s.ordinal, {place} FROM "{self._name}" s WHERE s."{key.column}" IS NOT NULL AND NOT EXISTS '
             f'(SELECT FROM "{key.table}" r WHERE r."{key.key}" = s."{key.column}") '
             f"{also if key.table == self._table.name else ''}"
         )
-        for (number,) in found:
-            self._verdicts[number] = MissingRowError(
-                key.field, self._facts[number].values.get(key.field), "refers to a row that is not stored"
-            )
-        self._take_out((number, self._verdicts[number]) for (number,) in found)
-        return bool(found)
 
     def _take_out(self, judged: Iterable[tuple[int, Verdict]]) -> None:
         verdicts = dict(judged)

@@ -114,7 +114,9 @@ def _read(spec: FactSpec, using: str) -> Table:
         required=tuple(column for (column,) in required if column in filled),
         rules=tuple(_rule(spec, *row) for row in found_checks),
         unique_keys=tuple(
-            UniqueKey(index, tuple(among), condition or "true", nulls) for index, condition, nulls, among in keys
+            UniqueKey(index, tuple(among), condition or "true", nulls)
+            for index, condition, nulls, among in keys
+            if "id" not in among  # which is unique by itself, and is asked about anyway
         ),
         foreign_keys=tuple(_foreign_keys(spec)),
         period_column=named[1] if named else "",

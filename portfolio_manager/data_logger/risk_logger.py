@@ -82,7 +82,7 @@ class RiskLogger(AccountService):
         Returns:
             How many days were stored and were there already, and (index, error) of those refused.
         """
-        return self.recorder.record_many(partial(self._day, day) for day in days)
+        return self.recorder.record_many(days, self._day)
 
     def compute(self, at: dt.datetime) -> RiskReceipt:
         """

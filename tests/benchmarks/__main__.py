@@ -32,6 +32,8 @@ NAMES = (
     "files",
     "memory",
 )
+# Those that read ten million rows.
+STOCKED = frozenset({"history", "growth", "pages", "latest", "positions"})
 
 
 def prepare() -> dict[str, Any]:
@@ -102,8 +104,10 @@ def main() -> None:
     if options.rounds:
         sizes = Sizes(**{**vars(sizes), "rounds": options.rounds})
     about: dict[str, Any] = {"server": prepare()}
-    from tests.benchmarks import bulk, chart, report, server
+    from tests.benchmarks import bulk, chart, report, server, stocks
 
+    if not STOCKED.isdisjoint(options.only):
+        stocks.check_room(sizes)
     began = time.monotonic()
     about |= {"machine": report.machine(), "sizes": vars(sizes), "flush_us": server.flush_microseconds()}
     options.out.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ OURS, OTHERS, BOUND = "#1f6f5c", "#b8bfc6", "#c0392b"
 LINE_INCHES, PANEL_INCHES = 0.27, 3.6
 # Ratios from a hundredth to some thousands are shown side by side: on a logarithmic axis, which starts here.
 LEAST_RATIO = 0.1
+# A mark this near behind the end of a bar would be written over.
+NEAR = 2
 
 
 def draw(path: Path, sections: Sequence[Section]) -> None:
@@ -51,10 +53,14 @@ def _bars(axes: Any, section: Section) -> None:
     colours = [OURS if line.name.startswith("Friren") else OTHERS for line in lines]
     axes.barh([line.name for line in lines], ratios, left=0, color=colours, height=0.7)
     for place, (line, ratio) in enumerate(zip(lines, ratios, strict=True)):
-        axes.text(ratio, place, f" {line.ratio:,.2f}×", va="center", fontsize=8)
+        end = ratio
         if line.budget is not None and line.budget.bound >= LEAST_RATIO:
-            axes.plot([line.budget.bound] * 2, [place - 0.42, place + 0.42], color=BOUND, linewidth=2)
+            bound = line.budget.bound
+            axes.plot([bound] * 2, [place - 0.42, place + 0.42], color=BOUND, linewidth=2)
+            end = bound if ratio < bound < ratio * NEAR else ratio
+        axes.text(end, place, f" {line.ratio:,.2f}×", va="center", fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(LEAST_RATIO, max(10.0, *ratios) * 2.5)
     axes.axvline(1, color="#555555", linewidth=0.7, linestyle=":")
     axes.set_title(section.title, loc="left", fontsize=9, fontweight="bold")

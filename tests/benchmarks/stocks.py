@@ -22,7 +22,7 @@ from tests.benchmarks.rounds import Sizes
 from tests.benchmarks.workload import BEGIN, COLUMNS, SMALL, TICKERS, URL, Book, connect, empty, told_trades
 from trading_engine.models import Trade
 
-__all__ = ["Stock", "stocks"]
+__all__ = ["Stock", "check_room", "raw_connection", "stocks"]
 
 # Rows that one statement makes, and statements at a time: as many as a small machine has processors.
 CHUNK_ROWS = 250_000
@@ -64,12 +64,16 @@ class Stock:
     book: Book
 
 
-@functools.cache
-def stocks(sizes: Sizes) -> tuple[Stock, Stock]:
-    """Return the large stock, which is the database that everything else is measured on, and the small one; filled."""
+def check_room(sizes: Sizes) -> None:
+    """Raise SystemExit when the disk has no room for both."""
     needed = (sizes.large_rows + sizes.read_rows) * BYTES_PER_ROW
     if shutil.disk_usage(tempfile.gettempdir()).free < needed:
         raise SystemExit(f"{needed / 1e9:.0f} GB are wanted where temporary files lie ({tempfile.gettempdir()})")
+
+
+@functools.cache
+def stocks(sizes: Sizes) -> tuple[Stock, Stock]:
+    """Return the large stock, which is the database that everything else is measured on, and the small one; filled."""
     book = Book("reads")  # opened before the small database was copied: it is in both
     connections.settings[SMALL] = {**connections.settings["default"], "NAME": SMALL}
     large = Stock("default", URL, sizes.large_rows, book)

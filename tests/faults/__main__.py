@@ -13,9 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults import bank, commits, kills, matrix, outages, power_cuts, processes
+import django
+
+from tests.faults import bank, commits, kills, latency, matrix, outages, poison, power_cuts, processes
 from tests.faults.crew import Crew
 from tests.faults.ground import own_server
+from tests.faults.provocations import FAULTS
 from tests.faults.proxy import FaultProxy
 from tests.postgres import FAST
 
@@ -81,9 +84,34 @@ def _commits(small: bool, seed: int) -> kills.Result:
 
 
 def _matrix(small: bool, _seed: int) -> kills.Result:
-    settings = {"max_connections": str(matrix.CONNECTIONS_MAX), **DURABLE}
-    with own_server(**settings) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
-        return matrix.through_all(ground, proxy, lasts=0.3 if small else 2.0)
+    with own_server(**matrix.SETTINGS, **DURABLE) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
+        return matrix.through_all(ground, proxy, lasts=0.2 if small else 2.0)
+
+
+def _poison(small: bool, _seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground:
+        result = poison.poisoned(ground, count=5_000 if small else 50_000, rounds=1 if small else 3)
+    if not small and result.figures["share_of_clean"] < poison.SHARE_MIN:
+        result.wrong.append(f"poison costs more than half of the pace: {result.figures}")
+    return result
+
+
+def _schedules(small: bool, seed: int) -> kills.Result:
+    django.setup()
+    from tests.faults import schedules
+
+    count = 200 if small else 5_000
+    wrong = []
+    try:
+        schedules.many(count, seed=seed)
+    except AssertionError as exc:
+        wrong += [str(exc), *getattr(exc, "__notes__", ())]
+    return kills.Result(None, {}, {"schedules": count, "seed": seed}, wrong)
+
+
+def _latency(small: bool, _seed: int) -> kills.Result:
+    with own_server(**DURABLE) as ground, contextlib.closing(FaultProxy(ground.socket)) as proxy:
+        return latency.in_trouble(ground, proxy, calls=500 if small else 10_000)
 
 
 def _processes(small: bool, seed: int) -> kills.Result:
@@ -102,7 +130,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "journal": Experiment("100,000 facts in journal mode, the process killed 50 times", _journal),
     "power_cuts": Experiment("10,000 histories of a journal on a disk that keeps only what was synced", _power_cuts),
     "commits": Experiment("COMMITs lost before, after and half way, 200 each", _commits),
-    "matrix": Experiment(f"{len(matrix.FAULTS)} kinds of fault, one after another", _matrix),
+    "matrix": Experiment(f"{len(FAULTS)} kinds of fault, one after another", _matrix),
     "stopped": Experiment("PostgreSQL stopped under load, direct mode", _stopped(mode="direct")),
     "stopped_journal": Experiment("likewise, journal mode", _stopped(mode="journal")),
     "stopped_killed": Experiment("likewise, the logging process killed meanwhile", _stopped(mode="direct", kill=True)),
@@ -111,6 +139,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "stopped_10s": Experiment("away for 10 s, direct mode", _stopped(mode="direct", seconds=10.0)),
     "frozen": Experiment("a server that is frozen ten times: what 10,000 calls took", _frozen),
+    "schedules": Experiment("5,000 schedules of trouble in virtual time, on a fake database", _schedules),
+    "latency": Experiment("what 10,000 trading calls take without a server, and in a black hole", _latency),
+    "poison": Experiment("one percent of records that the database refuses: what that costs the drain", _poison),
     "processes": Experiment("fork, spawn, gunicorn, threads that end, cancelled calls, SIGTERM", _processes),
     "bank": Experiment("money moves between accounts by 300 processes that are killed", _bank),
     "long_outage": Experiment("away for 60 s at 500 calls a second: how long the drain takes", _long_outage),

@@ -44,6 +44,7 @@ def run(orders: Orders) -> None:
         faulthandler.register(signal.SIGUSR1)  # to ask one that hangs where it does
         os.dup2(2, 1)  # the parent's standard output is for its own words
         change_settings(orders.settings)
+        change_server_options(orders.server_options)
         if orders.variant:
             importlib.import_module("tests.faults.variants").apply(orders.variant)
         if orders.failpoint:
@@ -79,6 +80,14 @@ def change_settings(changes: dict[str, Any]) -> None:
         if name in _DEFAULTS:
             module, owner, parameter = _DEFAULTS[name]
             getattr(importlib.import_module(module), owner).__init__.__kwdefaults__[parameter] = value
+
+
+def change_server_options(more: str) -> None:
+    """Let this process's connections begin with more options of the server."""
+    from django.db import connections
+
+    options = connections.settings["default"]["OPTIONS"]
+    options["options"] = f"{options['options']} {more}".strip()
 
 
 class Diary:
@@ -117,13 +126,13 @@ class Diary:
 class Bot:
     """A logger of all that tests.faults.script knows, for one thread."""
 
-    def __init__(self, diary: Diary, *, cycle: int, thread: int, mode: str) -> None:
+    def __init__(self, diary: Diary, *, cycle: int, thread: int, mode: str, durability: str | None = None) -> None:
         from portfolio_manager.data_logger import PortfolioTracker
         from trading_engine.services import SignalLogger, TradeLogger
 
         self._diary, self._cycle, self._thread = diary, cycle, thread
         modes = ("direct", "journal") if mode == "mixed" else (mode, mode)
-        self._trades = [TradeLogger(account=ACCOUNT, mode=one) for one in modes]
+        self._trades = [TradeLogger(account=ACCOUNT, mode=one, durability=durability) for one in modes]
         self._signals = SignalLogger(account=ACCOUNT, mode=modes[0])
         self._books = PortfolioTracker(account=ACCOUNT, mode=modes[0])
         self._order: Any = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.faults.ground import Ground
+from tests.faults.names import Names
 from tests.faults.orders import Orders
 from tests.postgres import ROOT
 from tests.servers import command_environment
@@ -22,6 +23,8 @@ from tests.servers import command_environment
 __all__ = ["Child", "Crew"]
 
 WAIT_SECONDS = 120.0
+# Folding the fills of a whole experiment anew takes minutes on a machine that is busy with other work.
+ANSWER_SECONDS = 900.0
 
 
 class Child:
@@ -52,7 +55,7 @@ class Child:
 
     def answer(self) -> Any:
         """Wait for its end, which must be an orderly one, and return what it wrote as JSON."""
-        status = self.wait()
+        status = self.wait(ANSWER_SECONDS)
         if status != 0:
             raise AssertionError(f"ended with {status}: {self._crew.said()}")
         return json.loads(self.log.read_text())
@@ -64,17 +67,20 @@ class Crew:
 
     Args:
         ground: the database they log into, and their FRIREN_HOME.
+        names: the host names that they know, when they are to know others than this machine.
         changes: of their environment.
     """
 
-    def __init__(self, ground: Ground, **changes: str) -> None:
+    def __init__(self, ground: Ground, *, names: Names | None = None, **changes: str) -> None:
         self.ground = ground
         self.folder = ground.home / "crew"
         self.folder.mkdir(exist_ok=True)
         self._errors = (self.folder / "errors").open("a+")
+        prefix = names.command if names is not None else []
+        changes |= names.environment if names is not None else {}
         self.environment = command_environment(ground.home, **ground.environment(PYTHONPATH=str(ROOT), **changes))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [*prefix, sys.executable, "-m", "tests.faults.nursery"],
             env=self.environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,

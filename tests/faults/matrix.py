@@ -3,201 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
-import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
-from friren.embedded import process
-from tests.faults.commits import proxied
 from tests.faults.crew import Crew
+from tests.faults.field import PASSWORD, ROLE, Field
 from tests.faults.ground import Ground
 from tests.faults.history import Call
 from tests.faults.kills import Result, judge, taken
+from tests.faults.names import HOST, Names
 from tests.faults.outages import outcomes
+from tests.faults.provocations import FAULTS
 from tests.faults.proxy import FaultProxy
-from tests.outages import frozen
 
-__all__ = ["FAULTS", "through_all"]
+__all__ = ["SETTINGS", "through_all"]
 
 # How soon after a fault a call is to be stored again.
 BACK_SECONDS = 1.0
-# Few, so that they are soon taken up.
-CONNECTIONS_MAX = 30
-
-Fault = Callable[[Ground, FaultProxy], Any]
-
-
-@contextlib.contextmanager
-def _refused(_ground: Ground, proxy: FaultProxy) -> Iterator[None]:
-    proxy.refuse()
-    yield
-    proxy.accept()
-
-
-@contextlib.contextmanager
-def _reset(_ground: Ground, proxy: FaultProxy) -> Iterator[None]:
-    proxy.reset()
-    yield
-    proxy.reset()
-
-
-@contextlib.contextmanager
-def _black_hole(_ground: Ground, proxy: FaultProxy) -> Iterator[None]:
-    proxy.swallow()
-    yield
-    proxy.release()
-
-
-@contextlib.contextmanager
-def _slow_network(_ground: Ground, proxy: FaultProxy) -> Iterator[None]:
-    proxy.latency = 0.2
-    yield
-    proxy.latency = 0.0
-
-
-@contextlib.contextmanager
-def _crash(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    ground.server.kill()
-    yield
-    ground.server.start()
-
-
-@contextlib.contextmanager
-def _fast_shutdown(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    ground.server.stop()
-    yield
-    ground.server.start()
-
-
-@contextlib.contextmanager
-def _immediate_shutdown(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    os.kill(process.find(ground.server.location.data).pid, signal.SIGQUIT)
-    while process.find(ground.server.location.data) is not None:
-        time.sleep(0.01)
-    yield
-    ground.server.start()
-
-
-@contextlib.contextmanager
-def _frozen(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with frozen(ground.server):
-        yield
-
-
-def _end_sessions(admin: psycopg.Connection) -> None:
-    admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-    )
-
-
-@contextlib.contextmanager
-def _terminated(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin:
-        _end_sessions(admin)
-        yield
-        _end_sessions(admin)
-
-
-@contextlib.contextmanager
-def _too_many_connections(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin, contextlib.ExitStack() as taken_up:
-        _end_sessions(admin)
-        with contextlib.suppress(psycopg.OperationalError):
-            while True:
-                taken_up.enter_context(contextlib.closing(ground.connect()))
-        yield
-
-
-@contextlib.contextmanager
-def _read_only(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin:
-        admin.execute("ALTER DATABASE friren SET default_transaction_read_only = on")
-        _end_sessions(admin)
-        try:
-            yield
-        finally:
-            admin.execute("SET default_transaction_read_only = off")
-            admin.execute("ALTER DATABASE friren RESET default_transaction_read_only")
-
-
-@contextlib.contextmanager
-def _no_login(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin:
-        admin.execute("ALTER ROLE friren NOLOGIN")
-        _end_sessions(admin)
-        try:
-            yield
-        finally:
-            admin.execute("ALTER ROLE friren LOGIN")
-
-
-@contextlib.contextmanager
-def _locked(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin, admin.transaction():
-        admin.execute("LOCK TABLE trading_engine_trade, trading_engine_order IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
-@contextlib.contextmanager
-def _missing_table(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-    with ground.connect() as admin:
-        admin.execute("ALTER TABLE trading_engine_trade RENAME TO mislaid")
-        yield
-        admin.execute("ALTER TABLE mislaid RENAME TO trading_engine_trade")
-
-
-def _each_insert(body: str) -> Fault:
-    """Let the server do something before it takes orders or trades."""
-
-    @contextlib.contextmanager
-    def fault(ground: Ground, _proxy: FaultProxy) -> Iterator[None]:
-        tables = ("trading_engine_trade", "trading_engine_order")
-        with ground.connect() as admin:
-            admin.execute(
-                f"CREATE OR REPLACE FUNCTION laboratory_fault() RETURNS trigger LANGUAGE plpgsql AS "
-                f"$$ BEGIN {body}; RETURN NULL; END $$"
-            )
-            for table in tables:
-                admin.execute(f"CREATE TRIGGER laboratory BEFORE INSERT ON {table} EXECUTE FUNCTION laboratory_fault()")
-            yield
-            for table in tables:
-                admin.execute(f"DROP TRIGGER laboratory ON {table}")
-
-    return fault
-
-
-def _error(sqlstate: str) -> Fault:
-    return _each_insert(f"RAISE EXCEPTION 'made by the laboratory' USING ERRCODE = '{sqlstate}'")
-
-
-FAULTS: Final[dict[str, Fault]] = {
-    "connections refused": _refused,
-    "connections reset": _reset,
-    "black hole": _black_hole,
-    "slow network": _slow_network,
-    "crash": _crash,
-    "fast shutdown": _fast_shutdown,
-    "immediate shutdown": _immediate_shutdown,
-    "frozen server": _frozen,
-    "sessions terminated": _terminated,
-    "too many connections": _too_many_connections,
-    "read-only server": _read_only,
-    "login refused": _no_login,
-    "locked tables": _locked,
-    "slow statements": _each_insert("PERFORM pg_sleep(6)"),
-    "deadlocks": _error("40P01"),
-    "serialization failures": _error("40001"),
-    "idle in transaction": _error("25P03"),
-    "full disk of the server": _error("53100"),
-    "out of memory": _error("53200"),
-    "no rights": _error("42501"),
-    "missing table": _missing_table,
-}
+# How long a fault is waited for that does not show itself, and then for its end.
+SHOWN_SECONDS = 20.0
+# Of the server: few connections, so that they are soon taken up, and a log that tells SQLSTATE and role.
+SETTINGS: Final = {"max_connections": "30", "log_line_prefix": "%e %u ", "log_min_error_statement": "panic"}
+ORDERS: Final = {"number": 1, "server_options": "-c idle_in_transaction_session_timeout=100"}
+OPTIONS: Final = {"mode": "direct", "threads": 6, "count": 1_000_000, "pace": 0.015}
 
 
 def through_all(
@@ -206,30 +39,86 @@ def through_all(
     """
     Let a process log through all faults, from more threads than it has connections, and note how soon it is back.
 
+    The first fault is there before the process. Each lasts until it has shown itself.
+
     Args:
-        lasts: seconds of each fault.
+        lasts: seconds of each fault at least.
     """
-    options = {"mode": "direct", "threads": 4, "count": 1_000_000, "pace": 0.01}
-    lifted: dict[str, tuple[float, float]] = {}
-    with Crew(ground, FRIREN_WRITE_CONNECTIONS="2", **proxied(ground, proxy)) as crew:
-        with crew.at_work("log", number=1, options=options, variant=variant) as child:
-            child.began()
+    field = Field(ground, proxy, Names(ground.home))
+    spans: dict[str, tuple[float, float]] = {}
+    unseen = []
+    with Crew(ground, names=field.names, **_environment(ground, proxy)) as crew:
+        with contextlib.ExitStack() as at_work:
             for name in names:
-                time.sleep(0.5)
-                began = time.monotonic()
-                with FAULTS[name](ground, proxy):
+                mark = ground.server.location.log.stat().st_size if FAULTS[name].raises else 0
+                with FAULTS[name].provoke(field):
+                    if field.child is None:
+                        child = crew.at_work("log", options=OPTIONS, variant=variant, **ORDERS)
+                        field.child = at_work.enter_context(child)
+                        field.child.began()
+                    began, told = time.monotonic(), field.child.log.stat().st_size
                     time.sleep(lasts)
-                lifted[name] = (began, time.monotonic())
-            time.sleep(2 * BACK_SECONDS)
-        history = taken(child)
+                    if not _until(_shown(field, FAULTS[name].raises, mark, told)):
+                        unseen.append(name)
+                spans[name] = (began, time.monotonic())
+                _until(_told(field.child.log, " STORED ", field.child.log.stat().st_size))
+        history = taken(field.child)
         result = judge(crew, history)
-    back = {name: _back(history, end) for name, (_began, end) in lifted.items()}
+    back = {name: _back(history, end) for name, (_began, end) in spans.items()}
     during = {name: outcomes([call for call in history if began <= call.at < end])
-              for name, (began, end) in lifted.items()}  # fmt: skip
-    result.figures |= {"back_seconds": back, "during": during, "calls": len(history)}
+              for name, (began, end) in spans.items()}  # fmt: skip
+    result.figures |= {"back_seconds": back, "during": during, "calls": len(history), "own_names": field.names.own}
     result.figures["late"] = [name for name, seconds in back.items() if seconds is not None and seconds > BACK_SECONDS]
     result.wrong += [f"{name}: nothing was stored any more" for name, seconds in back.items() if seconds is None]
+    result.wrong += [f"{name}: the logging process never met it" for name in unseen]
     return result
+
+
+def _environment(ground: Ground, proxy: FaultProxy) -> dict[str, str]:
+    """Make the role of the logging process, who has to give a password, and return how it is to connect."""
+    with ground.connect() as admin:
+        if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+            role = sql.Identifier(ROLE)
+            admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE friren").format(role, PASSWORD))
+            # Well below what a statement waits for a lock, so that a deadlock is found to be one.
+            admin.execute(sql.SQL("ALTER ROLE {} SET deadlock_timeout = '20ms'").format(role))
+            access = Path(admin.execute("SHOW hba_file").fetchone()[0])
+            access.write_text(f"local all {ROLE} scram-sha-256\n{access.read_text()}")
+            admin.execute("SELECT pg_reload_conf()")
+    name = conninfo_to_dict(ground.url)["dbname"]
+    where = f"{HOST}:{proxy.port}/{name}?sslmode=disable"
+    return {
+        "DATABASE_URL": f"postgresql://{ROLE}:{PASSWORD.replace(' ', '%20')}@{where}",
+        "FRIREN_WRITE_CONNECTIONS": "2",
+    }
+
+
+def _shown(field: Field, sqlstate: str, mark: int, told: int) -> Callable[[], bool]:
+    """Return what says whether the process has met a fault: the server said so, or its calls are journaled."""
+    if sqlstate:
+        return _told(field.ground.server.location.log, f"{sqlstate} {ROLE} ", mark)
+    return _told(field.child.log, " JOURNALED ", told)
+
+
+def _told(path: Path, words: str, mark: int) -> Callable[[], bool]:
+    """Return what says whether a file holds some words after its first `mark` bytes."""
+
+    def found() -> bool:
+        with path.open("rb") as file:
+            file.seek(mark)
+            return words.encode() in file.read()
+
+    return found
+
+
+def _until(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition holds; return whether it came to."""
+    until = time.monotonic() + SHOWN_SECONDS
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def _back(history: list[Call], moment: float) -> float | None:

@@ -11,12 +11,14 @@ import os
 import sys
 import time
 
+from tests.faults import names
 from tests.faults.orders import Orders
 
 
 def _serve() -> None:
     import friren
 
+    names.obey()
     friren.setup()
     from tests.faults import child
 

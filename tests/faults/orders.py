@@ -20,6 +20,7 @@ class Orders:
         failpoint, hit: where it is to die, and the how manyth time it comes by there.
         variant: name of a wrong variant of the write path that it is to run (see tests.faults.variants).
         settings: bounds of the write path that differ from the ordinary ones.
+        server_options: for libpq, beside the ordinary ones, such as "-c idle_in_transaction_session_timeout=100".
         options: for the task.
     """
 
@@ -30,4 +31,5 @@ class Orders:
     hit: int = 1
     variant: str = ""
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    server_options: str = ""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -19,7 +19,7 @@ from tests.faults.history import Call, Told
 from tests.faults.kills import Result, judge, taken
 from tests.outages import frozen
 
-__all__ = ["frozen_server", "long_outage", "stopped"]
+__all__ = ["TRADE", "frozen_server", "long_outage", "made", "stopped"]
 
 THREADS = 4
 # The step of a round that is a plain log_trade.
@@ -40,10 +40,10 @@ def stopped(
     options = {"mode": mode, "threads": THREADS, "count": calls // THREADS, "flush": 120, "outlives": 600}
     task = "log_and_fork" if fork else "log"
     with Crew(ground) as crew, crew.at_work(task, number=1, options=options) as child:
-        _made(child, calls // 3)
+        made(child, calls // 3)
         ground.server.stop()
         away = time.monotonic()
-        _made(child, calls * 2 // 3)
+        made(child, calls * 2 // 3)
         time.sleep(max(0.0, away + seconds - time.monotonic()))
         if kill:
             child.kill()
@@ -64,7 +64,7 @@ def stopped(
     return result
 
 
-def _made(child: Child, calls: int) -> None:
+def made(child: Child, calls: int) -> None:
     """Wait until a child has made so many calls."""
     while child.log.read_bytes().count(b"\nK ") < calls:
         if child.wait(0.02) is not None:
@@ -87,9 +87,9 @@ def frozen_server(ground: Ground, *, calls: int, turns: int = 10) -> Result:
     options = {"mode": "direct", "threads": 1, "count": calls, "only": TRADE, "timed": True, "flush": 120}
     with Crew(ground) as crew, crew.at_work("log", number=1, options=options) as child:
         for turn in range(turns):
-            _made(child, (2 * turn + 1) * calls // (2 * turns + 1))
+            made(child, (2 * turn + 1) * calls // (2 * turns + 1))
             with frozen(ground.server):
-                _made(child, (2 * turn + 2) * calls // (2 * turns + 1))
+                made(child, (2 * turn + 2) * calls // (2 * turns + 1))
         child.wait()
         times = json.loads(Path(f"{child.log}.times").read_text())
         history = taken(child)
@@ -106,7 +106,7 @@ def long_outage(ground: Ground, *, seconds: float, per_second: int) -> Result:
         "pace": THREADS / per_second,
     }  # fmt: skip
     with Crew(ground) as crew, crew.at_work("log", number=1, options=options) as child:
-        _made(child, per_second)
+        made(child, per_second)
         with _disk_watched(ground.home) as syncs:
             ground.server.stop()
             time.sleep(seconds)

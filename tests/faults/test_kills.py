@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 # Enough to find a fault of a change within a minute; `python -m tests.faults` runs 1,000 and 20.
 CYCLES = 100
-CYCLES_EACH = 3
+CYCLES_EACH = 5
 SEED = 20261120
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults import commits, matrix, outages
 from tests.faults.ground import own_server
+from tests.faults.provocations import FAULTS
 from tests.faults.proxy import FaultProxy, Lost
 
 pytestmark = pytest.mark.slow
@@ -19,7 +20,7 @@ CALLS = 1_000
 @pytest.fixture
 def lone():
     """A server of the test's own."""
-    with own_server(max_connections=str(matrix.CONNECTIONS_MAX)) as made:
+    with own_server(**matrix.SETTINGS) as made:
         yield made
 
 
@@ -30,8 +31,8 @@ def proxy(lone):
 
 
 def test_through_every_kind_of_fault_everything_is_stored_once(lone, proxy) -> None:
-    assert len(matrix.FAULTS) >= 14
-    result = matrix.through_all(lone, proxy, lasts=0.3)
+    assert len(FAULTS) >= 14
+    result = matrix.through_all(lone, proxy, lasts=0.2)
     assert result.wrong == [], result
     assert result.findings.acknowledged > CALLS
 

@@ -92,6 +92,15 @@ def edit_column(sealed: Sealed, fact: Fact, column: str) -> Named:
     return Named.fact(fact, column, *loose)
 
 
+def edit_status(sealed: Sealed, chance: random.Random) -> Named:
+    """A status, which is not sealed: its events are."""
+    table, other = chance.choice([("trading_engine_trade", "busted"), ("trading_engine_order", "expired")])
+    held = {key for (key,) in sealed.ask(f"SELECT id FROM {table} WHERE status <> %s", other)}
+    fact = chance.choice([fact for fact in facts(sealed) if fact.id in held])
+    sealed.ask(f"UPDATE {table} SET status = %s WHERE id = %s", other, fact.id)
+    return Named.fact(fact, "status")
+
+
 def edit_reference(sealed: Sealed, chance: random.Random) -> Named:
     """What a symbol or an account is, for all facts that refer to it."""
     found = []
@@ -267,7 +276,7 @@ def layout_named(table: str) -> Layout:
 
 Attack = Callable[[Sealed, random.Random], Named]
 # Of rows: found by the leaves in the database too.
-ATTACKS: tuple[Attack, ...] = (edit, edit_reference, delete_middle, insert, reorder)
+ATTACKS: tuple[Attack, ...] = (edit, edit_status, edit_reference, delete_middle, insert, reorder)
 # Of the chain: found by what was exported.
 CHAIN_ATTACKS: tuple[Attack, ...] = (
     delete_tail, rehash, roll_back, edit_block, swap_blocks, delete_blocks, forge_block,

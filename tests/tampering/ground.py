@@ -23,6 +23,8 @@ __all__ = ["Fact", "Sealed", "facts", "keep", "lay_bare", "multiply", "sealed_da
 
 BLOCKS = AuditBlock._meta.db_table
 REFERENCES = (Symbol._meta.db_table, Account._meta.db_table)
+# That no event tells of, by table.
+FIRST_STATUS = {"trading_engine_trade": {"status": "'filled'"}, "trading_engine_order": {"status": "'pending'"}}
 # Small, so that a few rows are many blocks.
 BLOCK_ROWS = 7
 
@@ -121,7 +123,8 @@ def multiply(session: psycopg.Connection, rows: int, chance: random.Random) -> N
     """Add copies of the rows of every table, until there are about so many more; some numbers are left out."""
     every = layouts()
     for layout in chance.sample(every, len(every)):
-        own = {"id": "gen_random_uuid()"}
+        # A copy has no events.
+        own = {"id": "gen_random_uuid()"} | FIRST_STATUS.get(layout.table, {})
         columns = [name for name in all_columns(session, layout) if name != "recorded_seq"]
         listed = ", ".join(f'"{name}"' for name in columns)
         values = ", ".join(own.get(name, f't."{name}"') for name in columns)

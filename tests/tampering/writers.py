@@ -95,7 +95,9 @@ def copy_of(session: psycopg.Connection, table: str) -> str:
         if column.name not in {"id", "recorded_seq", "created_at"}
     ]
     listed = ", ".join(f'"{name}"' for name in names)
-    return f"INSERT INTO {table} (id, {listed}) SELECT gen_random_uuid(), {listed} FROM {table} LIMIT 1"
+    # A copy has no events.
+    values = listed.replace('"status"', "'filled'")
+    return f"INSERT INTO {table} (id, {listed}) SELECT gen_random_uuid(), {values} FROM {table} LIMIT 1"
 
 
 @contextmanager

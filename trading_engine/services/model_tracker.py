@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -91,8 +90,7 @@ class ModelTracker(Service):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = (partial(_prediction_fact, prediction) for prediction in predictions)
-        return self.recorder.record_many(makers, parameters=PREDICTION_PARAMETERS)
+        return self.recorder.record_many(predictions, _prediction_fact, parameters=PREDICTION_PARAMETERS)
 
     def resolve_predictions(self, outcomes: Iterable[Mapping[str, Any]]) -> BulkReceipt:
         """
@@ -107,7 +105,7 @@ class ModelTracker(Service):
             those refused: bad values, unknown predictions, and with InvalidTransitionError those that have another
             outcome.
         """
-        return self.recorder.record_many(partial(_outcome_fact, outcome) for outcome in outcomes)
+        return self.recorder.record_many(outcomes, _outcome_fact)
 
     def get_model_metrics(
         self,

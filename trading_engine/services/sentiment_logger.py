@@ -86,8 +86,7 @@ class SentimentLogger(Service):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = (partial(_told_fact, item) for item in news)
-        return self.recorder.record_many(makers, parameters=SENTIMENT_PARAMETERS)
+        return self.recorder.record_many(news, _told_fact, parameters=SENTIMENT_PARAMETERS)
 
     def link_trade(self, trade: Any, sentiments: Iterable[Any]) -> BulkReceipt:
         """
@@ -108,7 +107,7 @@ class SentimentLogger(Service):
         if isinstance(sentiments, str | Mapping) or not isinstance(sentiments, Iterable):
             raise RejectedRecordError("sentiments", sentiments, "a list of sentiments is wanted")
         keys = [_required(f"sentiments[{n}]", links["sentiment"].check, item) for n, item in enumerate(sentiments)]
-        receipt = self.recorder.record_many(partial(link_fact, trade_id, key) for key in keys)
+        receipt = self.recorder.record_many(keys, partial(link_fact, trade_id))
         for _index, error in receipt.rejected:
             if error.field == "trade":
                 raise error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
@@ -97,8 +96,7 @@ class SignalLogger(AccountService):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = (partial(self._bulk_fact, signal) for signal in signals)
-        return self.recorder.record_many(makers, parameters=SIGNAL_PARAMETERS)
+        return self.recorder.record_many(signals, self._bulk_fact, parameters=SIGNAL_PARAMETERS)
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
         """

@@ -148,8 +148,7 @@ class TradeLogger(OrderMethods):
         Returns:
             How many were stored and were there already, and (index, error) of those refused.
         """
-        makers = (partial(self._trade_fact, "trade", trade) for trade in trades)
-        return self.recorder.record_many(makers, parameters=TRADE_PARAMETERS)
+        return self.recorder.record_many(trades, partial(self._trade_fact, "trade"), parameters=TRADE_PARAMETERS)
 
     def update_trade_status(
         self, trade: Any, status: str, *, timestamp: dt.datetime | None = None, reason: str | None = None

@@ -12,7 +12,7 @@ How it works: docs/explanation/audit.md.
 from __future__ import annotations
 
 from friren.operations.audit.compare import Fault
-from friren.operations.audit.sealing import SealReport, accept_restore, head_of, rotate_key, seal
+from friren.operations.audit.sealing import SealReport, accept_restore, head_in, head_of, rotate_key, seal
 from friren.operations.audit.verification import Expectation, Verified, verify
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "SealReport",
     "Verified",
     "accept_restore",
+    "head_in",
     "head_of",
     "rotate_key",
     "seal",

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 import friren
 from friren.errors import BackupError, ConfigurationError, shown
+from friren.operations.audit import head_in
 from friren.operations.backup import records, settings
 from friren.operations.backup.contents import Contents, read_contents, sequence_values
 from friren.operations.backup.dumping import CUSTOM, FORMATS, write_dump
@@ -109,6 +110,7 @@ def _write(partial: Path, plan: _Plan) -> Manifest:
     with _snapshot() as (session, server, snapshot):
         programs = find_programs(server.major, encrypted=server.encrypted)
         contents = read_contents(session)
+        audit_head = head_in(session)
         keys = check_keys(plan.recipients)
         path = partial / plan.file
         written = write_dump(path, server=server, programs=programs, snapshot=snapshot, form=plan.form, keys=keys)
@@ -131,6 +133,7 @@ def _write(partial: Path, plan: _Plan) -> Manifest:
         program_version=programs.version,
         friren_version=friren.__version__,
         contents=contents,
+        audit_head=audit_head,
     )
 
 

@@ -41,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recipients: age public keys it is encrypted for; none means that it is not.
         seconds: that it took.
         server_version, program_version: of PostgreSQL and pg_dump, such as "18.4".
+        audit_head: the newest seal in the dump, as `verify_audit --expect` takes it; "" when nothing was sealed.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program_version: str
     friren_version: str
     contents: Contents
+    audit_head: str = ""
     version: int = FORMAT_VERSION
 
     @property
@@ -92,9 +94,12 @@ def sums_of(manifest: Manifest, written: bytes) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, *, name: str | None = None) -> Manifest:
     """
     Return the manifest of a backup, itself proven by SHA256SUMS.
+
+    Args:
+        name: of the backup; that of its folder by default.
 
     Raises:
         BackupError: it is missing, damaged, of another folder, or of a newer Friren.
@@ -114,19 +119,22 @@ def read_manifest(folder: Path) -> Manifest:
         raise BackupError(f"{folder.name}: the manifest is none that this Friren wrote: {exc}") from exc
     if sums != sums_of(manifest, written):
         raise BackupError(f"{folder.name}: {SUMS} is not that of this backup")
-    if manifest.id != folder.name:
+    if manifest.id != (name or folder.name):
         raise BackupError(f"{folder.name}: the manifest is that of {manifest.id}")
     return manifest
 
 
-def check_sums(folder: Path) -> Manifest:
+def check_sums(folder: Path, *, name: str | None = None) -> Manifest:
     """
     Read a whole backup and compare its checksums; what it says after this is what was written.
+
+    Args:
+        name: of the backup; that of its folder by default.
 
     Raises:
         BackupError: the manifest or the dump is damaged, cut off or missing.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, name=name)
     try:
         with (folder / manifest.file).open("rb") as file:
             found = hashlib.sha256()

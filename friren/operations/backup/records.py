@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
 from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from friren.core.choices import AuditAction
 from friren.operations.backup.manifest import Manifest
-from friren.operations.backup.settings import DAILY_DAYS, WEEKLY_DAYS
+from friren.operations.backup.retention import expiry
 from friren.operations.backup.shelf import Shelf
-from friren.operations.choices import BackupKind, RunStatus
+from friren.operations.choices import RunStatus
 from friren.operations.models import BackupRecord
 from friren.persistence.audit import record_change
 
-__all__ = ["begin", "complete", "expiry", "fail", "refute", "restored", "settle", "verify"]
+__all__ = ["begin", "complete", "fail", "prune", "refute", "refuted", "restored", "settle", "verify"]
 
 log = logging.getLogger(__name__)
 
-_KEPT_DAYS: Final = {BackupKind.DAILY: DAILY_DAYS, BackupKind.WEEKLY: WEEKLY_DAYS}
 _INTERRUPTED: Final = "the process that made it ended before it was done"
-
-
-def expiry(kind: str, at: dt.datetime) -> dt.datetime | None:
-    """Return when a backup of a kind may be removed; None when only a person decides."""
-    days = _KEPT_DAYS.get(BackupKind(kind))
-    return None if days is None else at + dt.timedelta(days=days)
+_GONE: Final = "no longer on disk"
 
 
 def begin(path: Path, *, kind: str, form: str, encrypted: bool, at: dt.datetime) -> int:
@@ -94,18 +90,36 @@ def restored(path: Path, manifest: Manifest, *, kept: str) -> None:
         )
 
 
+def prune(path: Path, *, message: str = "") -> None:
+    """Note that a backup was removed."""
+    BackupRecord.objects.filter(path=str(path)).update(status=RunStatus.PRUNED, message=message)
+
+
+def refuted(shelf: Shelf) -> set[str]:
+    """Return the paths of backups in a folder that could not be restored, or came out other than they were dumped."""
+    return set(_of(shelf).filter(status=RunStatus.FAILED).values_list("path", flat=True))
+
+
 def settle(shelf: Shelf) -> None:
     """
-    Finish the records of backups in this folder whose process is gone: whole on disk, or failed.
+    Make the log agree with a folder: what a process that was killed had no time to note.
 
     Called while the folder is locked, so that no backup of it can be running.
     """
-    whole = {str(one.folder / one.manifest.file): one.manifest for one in shelf.stored() if one.manifest is not None}
-    running = BackupRecord.objects.filter(status=RunStatus.RUNNING, path__startswith=f"{shelf.directory}/")
-    for record in running:
-        manifest = whole.get(record.path)
-        if manifest is not None:
-            complete(Path(record.path), manifest)
-        else:
-            fail(Path(record.path), _INTERRUPTED)
-            log.warning("backup %s failed: %s", record.path, _INTERRUPTED)
+    whole = {str(one.folder / one.manifest.file): one for one in shelf.stored() if one.manifest is not None}
+    for record in _of(shelf).exclude(status=RunStatus.FAILED):
+        path, stored = Path(record.path), whole.get(record.path)
+        if stored is not None and stored.manifest is not None:
+            if record.status in {RunStatus.RUNNING, RunStatus.PRUNED}:
+                complete(path, stored.manifest)
+            if stored.verification is not None and record.status != RunStatus.VERIFIED:
+                verify(path, stored.manifest, at=stored.verification.verified_at, message="")
+        elif record.status == RunStatus.RUNNING:
+            fail(path, _INTERRUPTED)
+            log.warning("backup %s failed: %s", path, _INTERRUPTED)
+        elif record.status != RunStatus.PRUNED and not path.parent.exists():
+            prune(path, message=_GONE)
+
+
+def _of(shelf: Shelf) -> QuerySet[BackupRecord]:
+    return BackupRecord.objects.filter(path__startswith=f"{shelf.directory}{os.sep}")

@@ -31,6 +31,7 @@ from friren.operations.backup.dumping import CUSTOM
 from friren.operations.backup.encryption import decrypt, read_identities
 from friren.operations.backup.filling import Nowhere, fill
 from friren.operations.backup.manifest import Manifest, check_sums
+from friren.operations.backup.offsite import fetch_backup
 from friren.operations.backup.programs import Server, connect, find_programs, server_of
 from friren.operations.backup.shelf import Shelf
 from friren.operations.backup.verifying import compare
@@ -42,6 +43,9 @@ __all__ = ["Restored", "restore_backup"]
 # Clients that reconnect at once can slip in between; each attempt ends their sessions again.
 _SWAP_ATTEMPTS: Final = 20
 _SWAP_PAUSE_SECONDS: Final = 0.1
+# The words in the names of a database that is being restored, and of the one that it replaced.
+_BESIDE: Final = "restored"
+_ASIDE: Final = "before"
 # What PostgreSQL allows a name.
 _NAME_BYTES_MAX: Final = 63
 
@@ -71,7 +75,7 @@ def restore_backup(
     Restore a backup into the configured database, and compare it with what was dumped.
 
     Args:
-        what: id, folder, file or "latest".
+        what: id, folder, file or "latest"; one that is not here is fetched from where copies lie.
         force: whether a database that is not empty is replaced; it is kept under another name.
 
     Raises:
@@ -80,7 +84,7 @@ def restore_backup(
         ConfigurationError: a key or the programs are missing.
     """
     began = time.monotonic()
-    folder = Shelf(directory or settings.directory()).find(what)
+    folder = fetch_backup(Shelf(directory or settings.directory()), what)
     manifest = check_sums(folder)
     path = folder / manifest.file
     identities = read_identities(key_file or settings.decryption_key_file()) if manifest.recipients else []
@@ -137,8 +141,9 @@ def _replace(
 ) -> tuple[str, list[str]]:
     """Restore beside the database, compare, and let the two change names."""
     at = timezone.now()
-    beside, kept = (_named(server.database, word, at) for word in ("restored", "before"))
+    beside, kept = (_named(server.database, word, at) for word in (_BESIDE, _ASIDE))
     with connect(dbname=MAINTENANCE_DATABASE) as session:
+        _clear_away(session, server.database)
         (owner,) = session.execute(
             "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [server.database]
         ).fetchone() or ("",)
@@ -160,6 +165,17 @@ def _replace(
     return kept, skipped
 
 
+def _clear_away(session: psycopg.Connection[Any], name: str) -> None:
+    """Drop what a restore that was killed has left beside a database; a lock tells that no other one is at work."""
+    lock = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+    if session.execute(lock, [f"friren: restore of {name}"]).fetchone() != (True,):
+        raise BackupError(f"the database {name} is being restored by another process")
+    left = _named(name, _BESIDE, None)
+    found = session.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [left]).fetchall()
+    for (beside,) in found:
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(beside)))
+
+
 def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -> None:
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
     for attempt in range(1, _SWAP_ATTEMPTS + 1):
@@ -179,6 +195,8 @@ def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -
             raise BackupError(f"the database {name} cannot be put aside: {one_line(exc)}") from exc
 
 
-def _named(database: str, word: str, at: dt.datetime) -> str:
-    suffix = f"_{word}_{at:%Y%m%d_%H%M%S}"
-    return database.encode()[: _NAME_BYTES_MAX - len(suffix)].decode("utf-8", "ignore") + suffix
+def _named(database: str, word: str, at: dt.datetime | None) -> str:
+    """Return a name for a database beside `database`, or what all those of `word` begin with."""
+    stamp = "" if at is None else f"{at:%Y%m%d_%H%M%S}"
+    room = _NAME_BYTES_MAX - len(f"_{word}_20260105_020000")
+    return f"{database.encode()[:room].decode('utf-8', 'ignore')}_{word}_{stamp}"

@@ -15,14 +15,18 @@ __all__ = [
     "COMPRESSION_LEVEL",
     "DAILY_DAYS",
     "DRILL_DAYS_MAX",
+    "JSON_DAYS",
     "LOCK_SECONDS",
     "LOCK_WAIT",
     "MAX_AGE_HOURS",
+    "MINIMUM",
     "WEEKLY_DAYS",
     "decryption_key_file",
     "directory",
     "encryption_keys",
+    "external_directory",
     "programs",
+    "s3_url",
 ]
 
 env = Environment(os.environ)
@@ -39,6 +43,9 @@ LOCK_SECONDS: Final = 10.0
 # How long backups are kept, in days: a month of days, half a year of weeks.
 DAILY_DAYS: Final = env.integer("BACKUP_RETENTION_DAILY_DAYS", default=30, minimum=1, maximum=36_500)
 WEEKLY_DAYS: Final = env.integer("BACKUP_RETENTION_WEEKLY_DAYS", default=182, minimum=1, maximum=36_500)
+JSON_DAYS: Final = env.integer("BACKUP_RETENTION_JSON_DAYS", default=90, minimum=1, maximum=36_500)
+# Sound backups that stay however old they are: when the schedule stops, or the clock runs away, some are left.
+MINIMUM: Final = env.integer("BACKUP_RETENTION_MINIMUM", default=3, minimum=1, maximum=10_000)
 # From when on `health` misses a backup: a daily one that is two hours late.
 MAX_AGE_HOURS: Final = env.integer("BACKUP_MAX_AGE_HOURS", default=26, minimum=1, maximum=87_600)
 # From when on it misses a drill: a weekly one that is a day late.
@@ -49,6 +56,17 @@ def directory() -> Path:
     """Return the folder of the backups."""
     configured = env.text("BACKUP_DIR")
     return Path(configured).expanduser().absolute() if configured else Path(settings.FRIREN_HOME) / "backups"
+
+
+def external_directory() -> Path | None:
+    """Return the folder on another disk or share that backups are copied to."""
+    configured = env.text("BACKUP_EXTERNAL_DIR")
+    return Path(configured).expanduser().absolute() if configured else None
+
+
+def s3_url() -> str:
+    """Return the bucket that backups are copied to, s3://bucket/prefix; "" for none."""
+    return env.text("BACKUP_S3_URL")
 
 
 def encryption_keys() -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -26,17 +28,22 @@ from friren.operations.backup.manifest import (
     VERIFICATION,
     Manifest,
     Verification,
+    check_sums,
     read_manifest,
     sums_of,
 )
+from friren.operations.backup.retention import Candidate
 from friren.operations.backup.settings import LOCK_SECONDS
 from friren.persistence.journal.files import FILES
 
-__all__ = ["Shelf", "Stored", "new_name"]
+__all__ = ["Shelf", "Stored", "candidate_of", "is_name", "new_name"]
 
 _PARTIAL: Final = ".partial-"
 _LEAVING: Final = ".leaving-"
 _LOCK: Final = ".lock"
+_PRIVATE_FILE: Final = 0o600
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+_NAME: Final = re.compile(r"(?P<at>\d{8}T\d{6}Z)-(?P<kind>[a-z_]+)(-[A-Za-z0-9_.]+)?-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,22 @@ class Stored:
 
 def new_name(at: dt.datetime, kind: str, label: str) -> str:
     """Return a name for a backup; names sort by time, and two of one second differ."""
-    parts = [f"{at:%Y%m%dT%H%M%SZ}", kind.lower(), *([label] if label else []), secrets.token_hex(3)]
+    parts = [at.astimezone(dt.UTC).strftime(_STAMP), kind.lower(), *([label] if label else []), secrets.token_hex(3)]
     return "-".join(parts)
+
+
+def is_name(text: str) -> bool:
+    """Return whether this is the name of a backup, as `new_name` makes them."""
+    return _NAME.fullmatch(text) is not None
+
+
+def candidate_of(name: str) -> Candidate:
+    """Return what retention has to know of a backup, from its name alone."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise BackupError(f"{name} is not the name of a backup")
+    at = dt.datetime.strptime(match["at"], _STAMP).replace(tzinfo=dt.UTC)
+    return Candidate(id=name, kind=match["kind"].upper(), at=at)
 
 
 class Shelf:
@@ -106,10 +127,22 @@ class Shelf:
         written = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         FILES.write_whole(partial / MANIFEST, written)
         FILES.write_whole(partial / SUMS, sums_of(manifest, written))
-        folder = self.directory / manifest.id
-        FILES.rename(partial, folder)
-        FILES.sync_directory(self.directory)
-        return folder
+        return self._name(partial, manifest.id)
+
+    def adopt(self, partial: Path, name: str) -> Path:
+        """
+        Give a backup that was copied into a hidden folder its name, once it is proven and synced.
+
+        Raises:
+            BackupError: it is damaged.
+        """
+        check_sums(partial, name=name)
+        for file in partial.iterdir():
+            file.chmod(_PRIVATE_FILE)
+            with file.open("r+b") as opened:
+                os.fsync(opened.fileno())
+        FILES.sync_directory(partial)
+        return self._name(partial, name)
 
     def abandon(self, partial: Path) -> None:
         """Remove a backup that could not be made."""
@@ -150,6 +183,12 @@ class Shelf:
     def mark_verified(self, folder: Path, verification: Verification) -> None:
         """Keep the proof beside the backup."""
         FILES.write_whole(folder / VERIFICATION, msgspec.json.encode(verification))
+
+    def _name(self, partial: Path, name: str) -> Path:
+        folder = self.directory / name
+        FILES.rename(partial, folder)
+        FILES.sync_directory(self.directory)
+        return folder
 
     def _look(self, folder: Path) -> Stored:
         try:

@@ -20,6 +20,7 @@ from friren.operations.backup.dumping import CUSTOM
 from friren.operations.backup.encryption import read_identities
 from friren.operations.backup.filling import fill
 from friren.operations.backup.manifest import Manifest, Verification, check_sums
+from friren.operations.backup.offsite import fetch_backup
 from friren.operations.backup.scratch import scratch_server
 from friren.operations.backup.shelf import Shelf
 from friren.operations.connectivity import one_line
@@ -55,7 +56,7 @@ def verify_backup(what: str, *, directory: Path | None = None, key_file: Path | 
     definitions with those of the dump's own snapshot. Only what is equal in all of them is VERIFIED.
 
     Args:
-        what: id, folder, file or "latest".
+        what: id, folder, file or "latest"; one that is not here is fetched from where copies lie.
         key_file: the age private key; BACKUP_DECRYPTION_KEY_FILE by default.
 
     Raises:
@@ -64,7 +65,7 @@ def verify_backup(what: str, *, directory: Path | None = None, key_file: Path | 
     """
     began = time.monotonic()
     shelf = Shelf(directory or settings.directory())
-    folder = shelf.find(what)
+    folder = fetch_backup(shelf, what)
     manifest = check_sums(folder)
     path = folder / manifest.file
     identities = read_identities(key_file or settings.decryption_key_file()) if manifest.recipients else []

@@ -1,4 +1,4 @@
-"""The ground floor's own checks: connectivity and migrations."""
+"""The ground floor's own checks: connectivity, migrations, and whether the tables are those of the models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 from django.db import connection
 
 from friren.operations import schema
+from friren.operations.health import server, surroundings
+from friren.operations.health.drift import check_tables
 from friren.operations.health.registry import CONNECTIVITY, Finding, register
 
 __all__ = ["check_connectivity", "check_migrations", "register_all"]
@@ -15,9 +17,14 @@ SERVER_MAJOR_MIN: Final = 15
 
 
 def register_all() -> None:
-    """Register the checks of this module."""
+    """Register the checks of the ground floor that need no other part of it."""
     register(CONNECTIVITY, check_connectivity)
     register("migrations", check_migrations)
+    register("tables", check_tables, thorough=True)
+    register("server", server.check_server)
+    register("partitions", server.check_partitions, thorough=True)
+    register("disk", surroundings.check_disk)
+    register("pool", surroundings.check_pool)
 
 
 def check_connectivity() -> Finding:

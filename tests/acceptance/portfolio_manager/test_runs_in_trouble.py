@@ -18,7 +18,9 @@ from tests.servers import command_environment
 
 __all__ = ["migrated"]
 
-BARS = 6000
+BARS = 2400
+# For what takes a second on a machine that does nothing else.
+PATIENCE = 240
 MANAGE = [str(ROOT / "manage.py")]
 MODULE = ["-m", "friren"]
 
@@ -60,7 +62,7 @@ def ended(process) -> dict:
 
 def wait_for_signals(server) -> None:
     """Return when a run has stored some signals."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     with server.connect() as connection:
         while connection.execute("SELECT count(*) FROM trading_engine_signal").fetchone()[0] < 5:
             assert time.monotonic() < until
@@ -95,7 +97,7 @@ def assert_stored_whole(server, figures: dict) -> None:
 def test_with_the_database_down_a_run_is_the_same_and_is_stored_by_a_replay(migrated, bars) -> None:
     usual = ended(begin(migrated, bars, "--json"))
     assert usual["journaled"] == 0
-    assert usual["trades"] > 50
+    assert usual["trades"] > 20
     assert_stored_whole(migrated, usual)
 
     migrated.stop()
@@ -139,7 +141,7 @@ def test_a_run_whose_database_goes_away_in_between_ends_with_the_same_figures(mi
 
 
 def wait_until_more(server) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     with server.connect() as connection:
         while not connection.execute(
             "SELECT (SELECT count(*) FROM trading_engine_signal) > signals FROM before"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from django.core.management.base import CommandParser
 
 from friren.operations.backup.dumping import CUSTOM, FORMATS
 from friren.operations.backup.making import make_backup
+from friren.operations.backup.offsite import copy_backups
 from friren.operations.backup.reports import of_manifest
+from friren.operations.backup.shelf import Shelf
 from friren.operations.command import BaseFrirenCommand, Report
 
 __all__ = ["Command"]
@@ -30,8 +33,14 @@ class Command(BaseFrirenCommand):
 
     def run(self, *, kind: str, label: str, form: str, encrypt: bool, directory: Path | None, **_: Any) -> Report:
         made = make_backup(kind=kind.upper(), label=label, form=form, encrypt=encrypt, directory=directory)
-        return of_manifest(made.manifest, made.path, verified=False)
+        copies = copy_backups(Shelf(made.path.parent.parent)) if directory is None else []
+        self.failed = any(one.problem for one in copies)
+        report = of_manifest(made.manifest, made.path, verified=False)
+        return {**report, "copies": [dataclasses.asdict(one) for one in copies]}
 
     def show(self, report: Report) -> None:
         rows = sum(table["rows"] for table in report["tables"].values())
-        super().show({**report, "tables": f"{len(report['tables'])} with {rows} rows"})
+        copies = [one["problem"] or f"{len(one['copied'])} to {one['place']}" for one in report["copies"]]
+        super().show(
+            {**report, "copies": ", ".join(copies) or "none", "tables": f"{len(report['tables'])} with {rows} rows"}
+        )

@@ -14,8 +14,8 @@ from django.test import Client
 
 from friren.core.models import AuditLog
 from friren.errors import ConfigurationError, DatabaseUnavailableError, FrirenError
-from friren.operations import audit
-from friren.operations.audit import chain, layout, rows
+from friren.operations import audit, health
+from friren.operations.audit import chain, layout, rows, sealing
 from friren.operations.audit.export import Exported, export_folder
 from friren.operations.models import AuditBlock
 from tests.factories import AuditLogFactory, TradeFactory, UserFactory
@@ -250,6 +250,21 @@ def test_a_damaged_line_of_the_head_is_named() -> None:
         audit.seal()
 
 
+def test_a_restore_that_nobody_signed_takes_nothing_back() -> None:
+    TradeFactory()
+    audit.seal()
+    head, _leaves = own_files()
+    note = {"type": "restored", "at": "", "key_id": AuditBlock.objects.first().key_id, "seq": 0, "reason": "forged"}
+    with head.open("a") as file:
+        file.write(json.dumps({"note": {"note": note, "signature": "00" * 64}}) + "\n")
+    forge("DELETE FROM operations_auditblock")
+
+    told = [fault.what for fault in audit.verify().found]
+
+    assert told.count("is gone") > 0
+    assert any("signed by no key" in what for what in told)
+
+
 def test_after_a_restore_that_was_meant_the_chain_goes_on(home) -> None:
     TradeFactory()
     audit.seal()
@@ -395,11 +410,85 @@ def test_the_list_of_blocks_leaves_their_leaves_where_they_are() -> None:
     assert all("leaves" in row.get_deferred_fields() for row in shown)
 
 
-def test_only_one_process_seals_at_a_time(session) -> None:
-    from friren.operations.audit.sealing import ADVISORY_LOCK
-
+def test_an_old_key_is_kept_until_the_new_one_is_vouched_for(home, monkeypatch) -> None:
     TradeFactory()
-    session.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    audit.seal()
+    old = (home / "key.pem").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Exported, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            audit.rotate_key()
+
+    assert (home / "key.pem").read_bytes() == old
+    TradeFactory()
+    audit.seal()
+    assert audit.verify().ok
+
+
+def test_a_block_that_another_machine_made_meanwhile_is_not_made_twice(monkeypatch) -> None:
+    TradeFactory()
+    audit.seal()
+    TradeFactory()
+    last = AuditBlock.objects.order_by("seq").last()
+    with monkeypatch.context() as patched:
+        # As a snapshot from before the other's commit shows the chain.
+        patched.setattr(sealing, "_lock", lambda _using: None)
+        patched.setattr(chain.Chain, "has_news", lambda self, _horizon: setattr(self, "_seq", last.seq - 1) or True)
+        with pytest.raises(DatabaseUnavailableError, match="another machine"):
+            audit.seal()
+
+    audit.seal()
+    assert audit.verify().ok
+
+
+def test_only_one_process_seals_at_a_time(session) -> None:
+    TradeFactory()
+    session.execute("SELECT pg_advisory_lock(%s)", [sealing.ADVISORY_LOCK])
 
     with pytest.raises(DatabaseUnavailableError, match="another machine is sealing"):
         audit.seal()
+
+
+def health_of_seals() -> health.Finding:
+    return health.examine(["audit"]).checks["audit"][0]
+
+
+def test_health_asks_nothing_of_who_never_sealed() -> None:
+    TradeFactory()
+
+    assert health_of_seals().ok
+
+
+def test_health_is_well_while_seals_go_on_and_sees_a_database_that_was_rolled_back() -> None:
+    TradeFactory()
+    audit.seal()
+    assert health_of_seals().ok
+    forge("DELETE FROM operations_auditblock WHERE seq = (SELECT max(seq) FROM operations_auditblock)")
+
+    assert "not in the database as it was exported" in health_of_seals().message
+
+
+def test_health_sees_facts_that_nobody_seals() -> None:
+    TradeFactory()
+    audit.seal()
+    TradeFactory()
+    assert health_of_seals().ok
+    forge("UPDATE trading_engine_trade SET created_at = created_at - interval '27 hours'")
+
+    assert "to be sealed" in health_of_seals().message
+
+
+def test_what_was_changed_before_it_was_sealed_is_told_by_its_digest(capsys) -> None:
+    trade = TradeFactory()
+    TradeFactory()
+    forge(f"UPDATE trading_engine_trade SET quantity = quantity + 1 WHERE id = '{trade.id}'")
+
+    code, report = run(capsys, "seal_audit")
+
+    assert code == 1
+    assert [(fault["table"], fault["id"]) for fault in report["altered"]] == [("trading_engine_trade", str(trade.id))]
+    assert AuditLog.objects.get(source="seal_audit").after["altered"] == [f"trading_engine_trade {trade.id}"]
+    assert audit.verify().ok  # as it was sealed
+    code, found = run(capsys, "verify_audit", "--digests")
+    assert (code, found["first_bad"]["id"]) == (1, str(trade.id))
+    assert found["faults"] == 1

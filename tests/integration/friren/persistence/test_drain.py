@@ -69,7 +69,7 @@ def test_one_bad_record_of_5000_costs_itself_alone(root, book) -> None:
     bad = Fact(kind="trade", id=facts[1234].id, values={**facts[1234].values, "quantity": Decimal(-5)})
     facts[1234] = bad
     journal = journal_of(root, facts)
-    assert Drainer(journal).drain_once() == Drained(stored=4999, dead_lettered=1)
+    assert Drainer(journal, batch_rows=5000).drain_once() == Drained(stored=4999, dead_lettered=1)
     [letter] = letters()
     assert (letter.seq, letter.fact_id, letter.kind, letter.account_id) == (1235, bad.id, "trade", book.id)
     assert letter.error_class == "RejectedRecordError"

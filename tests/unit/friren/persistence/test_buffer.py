@@ -52,10 +52,10 @@ def test_records_leave_in_order_however_often_the_disk_refuses(turns) -> None:
         buffer.add("trade", record(number), FILL)
     answers = iter([*turns, *[True] * len(turns)])
 
-    def append(one: Buffered) -> bool:
+    def append(payload: bytes, *, sync: bool) -> bool:
         if not next(answers):
             return False
-        disk.append(one)
+        disk.append(Buffered(payload, sync))
         return True
 
     for _ in range(len(turns) + 1):
@@ -70,7 +70,7 @@ def test_losses_that_cannot_be_written_down_are_remembered() -> None:
     buffer.add("signal", record(0), TELEMETRY)
     buffer.add("signal", record(1), TELEMETRY)
     buffer.drop_first()
-    relieve(buffer, append=lambda _one: False, store=nothing_stored, producer=None)
+    relieve(buffer, append=lambda _payload, sync: False, store=nothing_stored, producer=None)
     buffer.add("signal", record(2), TELEMETRY)
     buffer.add("signal", record(3), TELEMETRY)
     assert buffer.take_losses()["signal"].lost == 2
