@@ -18,7 +18,7 @@ from friren.persistence.journal.forking import disown_in_children
 from friren.persistence.journal.home import NO_HANDLE
 from friren.persistence.journal.reader import LOCK, Damage, Record
 from friren.persistence.journal.segment import frame
-from friren.persistence.journal.writing import CUT_SYNC, CUT_WRITE, SegmentWriter
+from friren.persistence.journal.writing import SegmentWriter
 
 __all__ = ["Journal"]
 
@@ -77,7 +77,7 @@ class Journal(SegmentWriter):
         with self._lock:
             if self._refusal:
                 raise JournalUnavailableError(self._refusal)
-            if self._cut_off:
+            if self._uncounted or self._sync_lost:
                 self._go_on()
             try:
                 seq = self._last + 1
@@ -98,7 +98,7 @@ class Journal(SegmentWriter):
             except JournalUnavailableError:
                 raise
             except BaseException:
-                self._cut_off = self._cut_off or CUT_WRITE
+                self._uncounted = True
                 raise
         if sync:
             self._commit(seq)
@@ -167,13 +167,13 @@ class Journal(SegmentWriter):
                 raise
             except BaseException:
                 with self._lock:
-                    self._cut_off, self._in_flight = CUT_SYNC, False
+                    self._sync_lost, self._in_flight = True, False
                 raise
 
     def _commit_all(self, seq: int) -> None:
         """Sync what has been appended so far; called by the one who syncs for all."""
         with self._lock:
-            if self._cut_off:
+            if self._uncounted or self._sync_lost:
                 self._go_on()
                 if self._synced.covers(seq):
                     return

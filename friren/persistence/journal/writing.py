@@ -6,7 +6,6 @@ import contextlib
 import errno
 import logging
 from pathlib import Path
-from typing import Final
 from uuid import UUID
 
 from friren.persistence.journal.address import Address
@@ -18,13 +17,9 @@ from friren.persistence.journal.segment import SegmentName, frame, seed_of, segm
 from friren.persistence.journal.shelf import begin_segment
 from friren.persistence.journal.synced import Synced
 
-__all__ = ["CUT_SYNC", "CUT_WRITE", "SegmentWriter"]
+__all__ = ["SegmentWriter"]
 
 log = logging.getLogger(__name__)
-
-# What an exception from outside (Ctrl-C, the handler of a signal) cut off: a write, or a sync whose answer is lost.
-CUT_WRITE: Final = "a write was cut off"
-CUT_SYNC: Final = "a sync was cut off"
 
 
 class SegmentWriter:
@@ -50,7 +45,9 @@ class SegmentWriter:
         self._synced = Synced()
         # A failed sync is told to one caller only, so no two may sync the same file at a time.
         self._in_flight = False
-        self._cut_off = ""
+        # What an exception from outside (Ctrl-C, the handler of a signal) cut off: a record that may be written and is
+        # not counted, or a sync whose answer nobody heard.
+        self._uncounted = self._sync_lost = False
 
     def _go_on(self) -> None:
         """
@@ -58,16 +55,17 @@ class SegmentWriter:
 
         The file says whether its record is there. Raises JournalUnavailableError.
         """
-        self._count_what_is_there()
-        if self._cut_off == CUT_SYNC:
-            self._rewrite(InterruptedError(errno.EINTR, self._cut_off))
+        if self._uncounted:
+            try:
+                found = self._reader.read_upto(self._last + 1, 1, upto=None, final=False)
+            except OSError as exc:
+                raise JournalUnavailableError(f"{self.directory}: {exc}") from exc
+            self._last += sum(isinstance(item, Record) for item in found)
+        if self._sync_lost:
+            self._rewrite(InterruptedError(errno.EINTR, "a sync was cut off"))
         elif self._handle != NO_HANDLE:
             self._abandon()
-        self._cut_off = ""
-
-    def _count_what_is_there(self) -> None:
-        found = self._reader.read_upto(self._last + 1, 1, upto=None, final=False)
-        self._last += sum(isinstance(item, Record) for item in found)
+        self._uncounted = False
 
     def _abandon(self) -> None:
         """Leave the current segment; called with the lock held. What cannot be synced any more, nobody may count on."""
@@ -105,7 +103,7 @@ class SegmentWriter:
         try:
             self._files.datasync(self._handle)
         except OSError as exc:
-            self._cut_off = CUT_SYNC  # that it failed is told once: it must not be forgotten half way
+            self._sync_lost = True  # that it failed is told once: it must not be forgotten half way
             self._rewrite(exc)
             return False
         self._synced.succeeded(self._last)
@@ -134,8 +132,6 @@ class SegmentWriter:
         After a failed fsync the kernel counts the pages as clean, so a second one on the same file would
         succeed and mean nothing.
         """
-        if self._cut_off:
-            self._count_what_is_there()
         if not isinstance(exc, InterruptedError):  # logging has locks of its own, which a call cut off may hold
             log.critical("the journal's disk failed to sync (%s): writing %s again", exc, self._segment.file_name)
         self._leave()
@@ -146,10 +142,10 @@ class SegmentWriter:
             self._handle = self._begin(first_seq, b"".join(self._unsynced_frames(first_seq)))
         except OSError as again:
             self._synced.failed(self._last)
-            self._cut_off = ""
+            self._sync_lost = False
             raise JournalUnavailableError(f"{self.directory}: {again}") from again
         self._synced.succeeded(self._last)
-        self._cut_off = ""
+        self._sync_lost = False
 
     def _unsynced_frames(self, first: int) -> list[bytes]:
         """Return all from a record on, in order. Raises OSError when the file does not give all of it back."""
