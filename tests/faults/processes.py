@@ -171,21 +171,22 @@ def _terminated(crew: Crew, first: int, *, cycles: int, seed: int) -> Part:
         handler, refusing = ("default", "exit")[number % 2], number % 4 > 1
         if refusing:
             crew.do("recover")  # nobody reads there while the journal is out of the way
-        mode = "mixed" if number % 8 > 3 and not refusing else "direct"
-        with crew.at_work(
-            "log_until_terminated", number=first + number, options={"handler": handler, "mode": mode}
-        ) as child:
-            child.began(2_000)
-            with _refusing_disk(crew.ground) if refusing else contextlib.nullcontext():
+        options = {"handler": handler, "mode": "mixed" if number % 8 > 3 and not refusing else "direct"}
+        with contextlib.ExitStack() as disk:
+            if refusing:
+                disk.enter_context(_refusing_disk(crew.ground))  # from the start: who has a segment open, keeps it
+            with crew.at_work("log_until_terminated", number=first + number, options=options) as child:
+                child.began(2_000)
                 crew.ground.server.stop()
                 _wait_for(child, "BUFFERED" if refusing else "JOURNALED", chance.randint(1, 50))
                 if handler == "default":
                     os.kill(child.pid, signal.SIGTERM)
                     child.wait()
-            if handler == "exit":
-                os.kill(child.pid, signal.SIGTERM)
-            if (status := child.wait()) != (-signal.SIGTERM if handler == "default" else 0):
-                wrong.append(f"{handler}: ended with {status}")
+                disk.close()
+                if handler == "exit":
+                    os.kill(child.pid, signal.SIGTERM)
+                if (status := child.wait()) != (-signal.SIGTERM if handler == "default" else 0):
+                    wrong.append(f"{handler}: ended with {status}")
         crew.ground.server.start()
         found = taken(child)
         buffered = sum(call.outcome == "BUFFERED" for call in found)
