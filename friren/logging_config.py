@@ -83,6 +83,8 @@ def logging_settings(*, style: str, level: str) -> dict[str, Any]:
         "loggers": {
             # The pool repeats every failed attempt; what failed is said once, by whoever asked for a connection.
             "psycopg.pool": {"level": "CRITICAL"},
+            # Every probe would repeat what is wrong, with a traceback; the answer to the probe says it.
+            "health_check": {"level": "ERROR"},
             "django.server": {"handlers": ["stderr"], "level": level.upper(), "propagate": False},
         },
     }

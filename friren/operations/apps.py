@@ -18,7 +18,7 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks of the configuration and of health, and make forks safe."""
         from friren import accounts, checks, forking
-        from friren.operations import logins
+        from friren.operations import logins, slow_queries
         from friren.operations.health import audit, backups, ground, write_path
 
         checks.register()
@@ -27,5 +27,6 @@ class OperationsConfig(AppConfig):
         accounts.register()
         audit.register_all()
         backups.register_all()
+        slow_queries.register()
         ground.register_all()
         write_path.register_all()

@@ -53,7 +53,7 @@ class HealthView(HealthCheckView):  # type: ignore[misc] # the same
     """
     `/health/`: 200 when every check is well, else 500. For staff, each check by its name.
 
-    `?thorough` asks those that read tables which grow, too. HTML, JSON, text, OpenMetrics or a feed, by Accept or
+    `?thorough` asks those too that are not for every probe. HTML, JSON, text, OpenMetrics or a feed, by Accept or
     `?format=`.
     """
 

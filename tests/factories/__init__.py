@@ -35,7 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory, BackupRecordFactory
+from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -72,6 +72,7 @@ __all__ = [
     "LossRecordFactory",
     "MarketRegimeFactory",
     "MarketResolutionFactory",
+    "MetricSampleFactory",
     "ModelPerformanceFactory",
     "ModelPredictionFactory",
     "OrderFactory",

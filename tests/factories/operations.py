@@ -7,7 +7,7 @@ import hashlib
 import factory
 from factory.django import DjangoModelFactory
 
-from friren.operations.models import AuditBlock, BackupRecord
+from friren.operations.models import AuditBlock, BackupRecord, MetricSample
 from tests.factories.ground import later
 
 
@@ -51,3 +51,13 @@ class AuditBlockFactory(DjangoModelFactory):
     key_id = "ab" * 32
     signature = b"s" * 64
     leaves = b"l" * 48
+
+
+class MetricSampleFactory(DjangoModelFactory):
+    class Meta:
+        model = MetricSample
+
+    captured_at = factory.Sequence(later)
+    name = "table_bytes"
+    value = 81_920.0
+    labels = {"table": "trading_engine_trade"}

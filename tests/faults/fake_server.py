@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
@@ -43,7 +43,9 @@ class FakeServer:
     Attributes:
         lifted_at: when the script is over.
         asked: when a statement was sent.
-        probes: when each attempt to connect began and ended, and whether it succeeded.
+        probing: says whether an attempt to connect is a probe.
+        probes: when each of those began and ended, and whether it succeeded.
+        connected_at: when the last one succeeded.
         together: how many attempts to connect were under way at a time at most.
     """
 
@@ -56,6 +58,8 @@ class FakeServer:
         self.lifted_at = at
         self.asked: list[float] = []
         self.probes: list[tuple[float, float, bool]] = []
+        self.probing: Callable[[], bool] = lambda: False
+        self.connected_at = 0.0
         self._connecting = self.together = 0
 
     @property
@@ -78,20 +82,27 @@ class FakeServer:
 
     def connect(self) -> FakeConnection:
         """Return a connection, or raise what Django would."""
-        began = self._clock.now()
+        began, probe = self._clock.now(), self.probing()
         self._connecting += 1
         self.together = max(self.together, self._connecting)
         connected = False
         try:
             self._clock.sleep(CONNECT_SECONDS)
-            self._clock.park(self._clock.now() + CONNECT_TIMEOUT, lambda: self.state != "black hole")
+            self._swallowed(self._clock.now() + CONNECT_TIMEOUT)
             if self.state in AWAY:
                 raise OperationalError("could not connect")
             connected = True
+            self.connected_at = self._clock.now()
             return FakeConnection(self.outages)
         finally:
             self._connecting -= 1
-            self.probes.append((began, self._clock.now(), connected))
+            if probe:
+                self.probes.append((began, self._clock.now(), connected))
+
+    def _swallowed(self, until: float) -> None:
+        """Wait while nothing comes through, until a moment at most."""
+        while self.state == "black hole" and self._clock.now() < until:
+            self._clock.park(min(until, next(end for end, _state in self._ends if end > self._clock.now())))
 
     def ask(self, connection: FakeConnection) -> None:
         """Answer a statement, or raise what Django would, at the deadline at the latest."""
@@ -99,8 +110,7 @@ class FakeServer:
         until = self._clock.now() + (SLOW_SECONDS if self.state == "slow" else ANSWER_SECONDS)
         deadline = connection.deadline_at
         self._clock.park(min(until, deadline))
-        while self.state == "black hole" and self._clock.now() < deadline:
-            self._clock.park(deadline, lambda: self.state != "black hole")
+        self._swallowed(deadline)
         if connection.outages != self.outages or self.state == "refused":
             connection.close()
             raise _django(psycopg.OperationalError("the connection is lost"))

@@ -50,7 +50,7 @@ def through_all(
     with Crew(ground, names=field.names, **_environment(ground, proxy)) as crew:
         with contextlib.ExitStack() as at_work:
             for name in names:
-                mark = _size(ground)
+                mark = ground.server.location.log.stat().st_size if FAULTS[name].raises else 0
                 with FAULTS[name].provoke(field):
                     if field.child is None:
                         child = crew.at_work("log", options=OPTIONS, variant=variant, **ORDERS)
@@ -82,7 +82,7 @@ def _environment(ground: Ground, proxy: FaultProxy) -> dict[str, str]:
             admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE friren").format(role, PASSWORD))
             # Well below what a statement waits for a lock, so that a deadlock is found to be one.
             admin.execute(sql.SQL("ALTER ROLE {} SET deadlock_timeout = '20ms'").format(role))
-            access = ground.server.location.data / "pg_hba.conf"
+            access = Path(admin.execute("SHOW hba_file").fetchone()[0])
             access.write_text(f"local all {ROLE} scram-sha-256\n{access.read_text()}")
             admin.execute("SELECT pg_reload_conf()")
     name = conninfo_to_dict(ground.url)["dbname"]
@@ -98,10 +98,6 @@ def _shown(field: Field, sqlstate: str, mark: int, told: int) -> Callable[[], bo
     if sqlstate:
         return _told(field.ground.server.location.log, f"{sqlstate} {ROLE} ", mark)
     return _told(field.child.log, " JOURNALED ", told)
-
-
-def _size(ground: Ground) -> int:
-    return ground.server.location.log.stat().st_size
 
 
 def _told(path: Path, words: str, mark: int) -> Callable[[], bool]:

@@ -19,6 +19,7 @@ from django.db import connections
 from hypothesis import strategies as st
 
 from friren.core.ids import new_id
+from friren.persistence.circuit import State
 from friren.persistence.direct import Direct
 from friren.persistence.engine import Engine
 from friren.persistence.facts import Fact
@@ -95,6 +96,7 @@ class World:
         self.clock = VirtualClock(seed)
         self.server = FakeServer(self.clock, script)
         self.engine = _Engine(self.server, self.clock)
+        self.server.probing = lambda: self.engine.circuit.state is State.HALF_OPEN
         self.calls: list[Call] = []
         self.opened: list[float] = []
         self.wrong: list[str] = []
@@ -130,7 +132,10 @@ class World:
 
         def write(alias: str) -> bool:
             call.tries.append(self.clock.now())
-            if not self.engine.circuit.closed:
+            # One that waits has a connection the moment it is made, a little before the circuit closes.
+            circuit = self.engine.circuit
+            opened_at = self.clock.now() - circuit.seconds_open
+            if not circuit.closed and self.server.connected_at < opened_at - CLOSE:
                 self.wrong.append(f"{call} asks a database that is known to be away")
             self.server.ask(connections[alias].connection)
             return True

@@ -12,6 +12,8 @@ from django.db import DatabaseError, connection, models, transaction
 
 from friren.core.fields import BoundedDecimalField, ChoiceField, QuantityField, StatField
 from friren.core.models import FactModel, SeriesModel
+from friren.operations.models import AuditBlock
+from friren.persistence.models import LossRecord
 from tests.factories import factories
 
 OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
@@ -173,6 +175,17 @@ class TestFacts:
 
         assert first.recorded_seq < second.recorded_seq
         assert first.created_at <= second.created_at
+
+
+@pytest.mark.parametrize("model", [LossRecord, AuditBlock], ids=named)
+def test_logs_that_are_no_facts_are_only_added_to(model) -> None:
+    row = factories()[model].create()
+    table = model._meta.db_table
+
+    for column, kind in columns(model).items():
+        other = OTHER[kind].format(column=f'"{column}"')
+        assert sqlstate(f'UPDATE {table} SET "{column}" = {other} WHERE {row._meta.pk.column} = %s', row.pk) == "P0001"
+    assert sqlstate(f"DELETE FROM {table}") == sqlstate(f"TRUNCATE {table} CASCADE") == "P0001"
 
 
 @pytest.mark.parametrize("model", SERIES, ids=named)

@@ -8,7 +8,8 @@ database and not this file can forge no block. `keys/` holds the public half of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from friren.errors import ConfigurationError
 from friren.persistence.journal.files import FILES
 
-__all__ = ["KeyRing", "SigningKey", "signing_key"]
+__all__ = ["KeyRing", "SigningKey", "renewed_key", "signing_key"]
 
 KEY_FILE: Final = "key.pem"
 PUBLIC_FOLDER: Final = "keys"
@@ -83,28 +84,52 @@ class KeyRing:
         return key_id in self._keys
 
 
-def signing_key(folder: Path, *, renewed: bool = False) -> SigningKey:
+def signing_key(folder: Path) -> SigningKey:
     """
-    Return the key of this installation, made when there is none, or in place of the one there is.
-
-    The public half is on the disk before the private one is used, so that no block is signed by a key nobody knows.
+    Return the key of this installation, made when there is none.
 
     Raises:
         ConfigurationError: it cannot be read or made.
     """
     path = folder / KEY_FILE
-    try:
+    with _told(folder):
         FILES.make_directory(folder)
-        if path.exists() and not renewed:
+        if path.exists():
             return SigningKey(_private(FILES.open_to_read(path), path))
-        made = Ed25519PrivateKey.generate()
-        key = SigningKey(made)
-        FILES.make_directory(folder / PUBLIC_FOLDER)
-        FILES.write_whole(folder / PUBLIC_FOLDER / f"{key.id}.pem", key.public.encode())
-        FILES.write_whole(path, _private_pem(made))
+        return _made(folder, lambda _key: None)
+
+
+def renewed_key(folder: Path, announce: Callable[[SigningKey], None]) -> SigningKey:
+    """
+    Return a new key in place of the one there is.
+
+    Args:
+        announce: called before the old one is forgotten; a key that was announced and never used does no harm.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    with _told(folder):
+        return _made(folder, announce)
+
+
+def _made(folder: Path, announce: Callable[[SigningKey], None]) -> SigningKey:
+    """Make a key. Its public half is on the disk before it is used: no block is signed by a key nobody knows."""
+    private = Ed25519PrivateKey.generate()
+    key = SigningKey(private)
+    FILES.make_directory(folder / PUBLIC_FOLDER)
+    FILES.write_whole(folder / PUBLIC_FOLDER / f"{key.id}.pem", key.public.encode())
+    announce(key)
+    FILES.write_whole(folder / KEY_FILE, _private_pem(private))
+    return key
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as exc:
         raise ConfigurationError(f"the audit's key in {folder} cannot be used: {exc.strerror}") from exc
-    return key
 
 
 def _private(handle: int, path: Path) -> Ed25519PrivateKey:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from friren.core.choices import AuditAction
@@ -22,9 +22,10 @@ from friren.errors import DatabaseUnavailableError, FrirenError
 from friren.locking import exclusive
 from friren.operations.audit.blocks import GENESIS, Sealed, moment_text
 from friren.operations.audit.chain import SOURCE, Chain
+from friren.operations.audit.compare import Fault
 from friren.operations.audit.export import Acceptance, Exported, Note, Rotation, audit_folder, export_folder
 from friren.operations.audit.horizon import settled_horizon
-from friren.operations.audit.keys import KeyRing, SigningKey, signing_key
+from friren.operations.audit.keys import KeyRing, SigningKey, renewed_key, signing_key
 from friren.operations.audit.layout import layouts
 from friren.operations.audit.rows import one_snapshot
 from friren.operations.models import AuditBlock
@@ -39,8 +40,11 @@ WAIT_SECONDS: Final = 60.0
 LOCK_SECONDS: Final = 60.0
 # Blocks that are exported together: their leaves take half a megabyte each.
 EXPORTED_AT_ONCE: Final = 50
+# More altered rows than that have one cause.
+ALTERED_MAX: Final = 100
 # One number for all who seal one database: "seal" in ASCII.
 ADVISORY_LOCK: Final = 0x7365616C
+OTHER_SEALER: Final = "another machine is sealing this database: do it again later"
 LABEL: Final = AuditBlock._meta.label
 
 
@@ -53,6 +57,8 @@ class SealReport(msgspec.Struct, frozen=True, kw_only=True):
         head: number and hash of the newest block, None while there is none.
         last_seq: up to which number facts are sealed.
         exported: how many blocks were written to the head outside the database.
+        altered: rows that were changed between being stored and being sealed, the first hundred of them; they are
+            sealed as they are.
     """
 
     blocks: int
@@ -60,6 +66,7 @@ class SealReport(msgspec.Struct, frozen=True, kw_only=True):
     head: dict[str, Any] | None
     last_seq: int
     exported: int
+    altered: tuple[Fault, ...] = ()
 
 
 def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
@@ -80,13 +87,10 @@ def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
         exported = read_exported(using)
         missing = _export(exported, using)
         horizon = settled_horizon(using=using, wait=wait)
-        with one_snapshot(using):
-            blocks = rows = 0
-            chain = Chain(using=using, key=key)
-            if chain.has_news(horizon):
-                for block in itertools.chain.from_iterable(chain.extend(layout, horizon) for layout in layouts()):
-                    blocks, rows = blocks + 1, rows + block.row_count
-                _note(AuditAction.CREATE, f"{blocks} blocks", using, after={"blocks": blocks, "rows": rows})
+        try:
+            blocks, rows, altered = _extend(key, horizon, using)
+        except IntegrityError as exc:
+            raise DatabaseUnavailableError(OTHER_SEALER) from exc
         missing += _export(exported, using)
         last = exported.last
         return SealReport(
@@ -95,7 +99,24 @@ def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
             head=None if last is None else {"seq": last.block.seq, "hash": last.hash},
             last_seq=max((sealed.block.last_seq for sealed in exported.blocks.values()), default=0),
             exported=missing,
+            altered=altered,
         )
+
+
+def _extend(key: SigningKey, horizon: int, using: str) -> tuple[int, int, tuple[Fault, ...]]:
+    """Seal what is new, all or none of it; return how many blocks and rows, and which rows were altered before."""
+    blocks = rows = 0
+    altered: tuple[Fault, ...] = ()
+    with one_snapshot(using):
+        _lock(using)
+        chain = Chain(using=using, key=key)
+        if chain.has_news(horizon):
+            altered = tuple(itertools.islice(chain.altered(horizon), ALTERED_MAX))
+            for block in itertools.chain.from_iterable(chain.extend(layout, horizon) for layout in layouts()):
+                blocks, rows = blocks + 1, rows + block.row_count
+            told = {"altered": [f"{fault.table} {fault.id}" for fault in altered]} if altered else {}
+            _note(AuditAction.CREATE, f"{blocks} blocks", using, after={"blocks": blocks, "rows": rows, **told})
+    return blocks, rows, altered
 
 
 def head_in(session: psycopg.Connection[Any]) -> str:
@@ -129,10 +150,12 @@ def rotate_key(*, using: str = "default") -> str:
     with _alone(using):
         old, exported = signing_key(audit_folder()), read_exported(using)
         _export(exported, using)
-        new = signing_key(audit_folder(), renewed=True)
-        exported.append(
-            notes=[_signed(Rotation(at=moment_text(timezone.now()), key_id=old.id, public=new.public), old)]
-        )
+
+        def announce(key: SigningKey) -> None:
+            note = Rotation(at=moment_text(timezone.now()), key_id=old.id, public=key.public)
+            exported.append(notes=[_signed(note, old)])
+
+        new = renewed_key(audit_folder(), announce)
         with one_snapshot(using):
             _note(AuditAction.CONFIG_CHANGE, new.id, using, before={"key_id": old.id}, after={"key_id": new.id})
         return new.id
@@ -205,14 +228,20 @@ def _note(action: str, about: str, using: str, **told: Any) -> None:
 
 @contextmanager
 def _alone(using: str) -> Iterator[None]:
-    """Keep everybody else from sealing this database, here and on other machines."""
+    """Keep everybody else on this machine from sealing this database."""
     folder = export_folder(using)
     FILES.make_directory(folder)
-    with exclusive(folder / "lock", timeout=LOCK_SECONDS), connections[using].cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
+    with exclusive(folder / "lock", timeout=LOCK_SECONDS):
+        yield
+
+
+def _lock(using: str) -> None:
+    """
+    Keep other machines from sealing this database until the transaction ends.
+
+    One that has just sealed may be unseen by this snapshot: the number of the next block is taken then.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
         if not cursor.fetchone()[0]:
-            raise DatabaseUnavailableError("another machine is sealing this database: do it again later")
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+            raise DatabaseUnavailableError(OTHER_SEALER)

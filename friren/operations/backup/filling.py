@@ -55,11 +55,13 @@ def fill(
         BackupError: it could not be restored; the database is as empty as it was.
     """
     if manifest.format == CUSTOM:
-        command = [programs.program("pg_restore"), "--exit-on-error"]
+        command = [programs.program("pg_restore"), "--exit-on-error", "--single-transaction"]
         command += [] if grants else ["--no-owner", "--no-privileges"]
     else:
         command = [programs.program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
-    command += ["--single-transaction", "--no-password", f"--dbname={server.conninfo}"]
+    command += ["--no-password", f"--dbname={server.conninfo}"]
+    # For psql the end of its input is the end of a script, even where we were killed: it commits when it is told to.
+    around = (b"", b"") if manifest.format == CUSTOM else (b"BEGIN;\n", b"\nCOMMIT;\n")
     with path.open("rb") as file, tempfile.TemporaryFile() as complaints:
         with subprocess.Popen(  # noqa: S603 - a program of PostgreSQL, no shell
             command,
@@ -69,7 +71,7 @@ def fill(
             env=environment(server),
         ) as program:
             assert program.stdin is not None
-            broken = _feed(file, program, identities)
+            broken = _feed(file, program, identities, around)
         if program.returncode > 0 or (program.returncode and broken is None):
             complaints.seek(0)
             words = last_words(complaints.read().decode("utf-8", "replace"))
@@ -78,14 +80,21 @@ def fill(
         raise BackupError(f"the dump cannot be restored: {broken}") from broken
 
 
-def _feed(file: IO[bytes], program: subprocess.Popen[bytes], identities: Sequence[x25519.Identity]) -> Exception | None:
+def _feed(
+    file: IO[bytes],
+    program: subprocess.Popen[bytes],
+    identities: Sequence[x25519.Identity],
+    around: tuple[bytes, bytes],
+) -> Exception | None:
     """Write the dump to the program, and return what kept it from getting all of it."""
     assert program.stdin is not None
     try:
+        program.stdin.write(around[0])
         if identities:
             decrypt(file, program.stdin, identities)
         else:
             shutil.copyfileobj(file, program.stdin, CHUNK_BYTES)
+        program.stdin.write(around[1])
         program.stdin.close()
     except BrokenPipeError as exc:
         return exc  # it gave up, and says why

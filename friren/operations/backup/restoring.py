@@ -43,6 +43,9 @@ __all__ = ["Restored", "restore_backup"]
 # Clients that reconnect at once can slip in between; each attempt ends their sessions again.
 _SWAP_ATTEMPTS: Final = 20
 _SWAP_PAUSE_SECONDS: Final = 0.1
+# The words in the names of a database that is being restored, and of the one that it replaced.
+_BESIDE: Final = "restored"
+_ASIDE: Final = "before"
 # What PostgreSQL allows a name.
 _NAME_BYTES_MAX: Final = 63
 
@@ -138,8 +141,9 @@ def _replace(
 ) -> tuple[str, list[str]]:
     """Restore beside the database, compare, and let the two change names."""
     at = timezone.now()
-    beside, kept = (_named(server.database, word, at) for word in ("restored", "before"))
+    beside, kept = (_named(server.database, word, at) for word in (_BESIDE, _ASIDE))
     with connect(dbname=MAINTENANCE_DATABASE) as session:
+        _clear_away(session, server.database)
         (owner,) = session.execute(
             "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [server.database]
         ).fetchone() or ("",)
@@ -161,6 +165,17 @@ def _replace(
     return kept, skipped
 
 
+def _clear_away(session: psycopg.Connection[Any], name: str) -> None:
+    """Drop what a restore that was killed has left beside a database; a lock tells that no other one is at work."""
+    lock = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+    if session.execute(lock, [f"friren: restore of {name}"]).fetchone() != (True,):
+        raise BackupError(f"the database {name} is being restored by another process")
+    left = _named(name, _BESIDE, None)
+    found = session.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [left]).fetchall()
+    for (beside,) in found:
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(beside)))
+
+
 def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -> None:
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
     for attempt in range(1, _SWAP_ATTEMPTS + 1):
@@ -180,6 +195,8 @@ def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -
             raise BackupError(f"the database {name} cannot be put aside: {one_line(exc)}") from exc
 
 
-def _named(database: str, word: str, at: dt.datetime) -> str:
-    suffix = f"_{word}_{at:%Y%m%d_%H%M%S}"
-    return database.encode()[: _NAME_BYTES_MAX - len(suffix)].decode("utf-8", "ignore") + suffix
+def _named(database: str, word: str, at: dt.datetime | None) -> str:
+    """Return a name for a database beside `database`, or what all those of `word` begin with."""
+    stamp = "" if at is None else f"{at:%Y%m%d_%H%M%S}"
+    room = _NAME_BYTES_MAX - len(f"_{word}_20260105_020000")
+    return f"{database.encode()[:room].decode('utf-8', 'ignore')}_{word}_{stamp}"

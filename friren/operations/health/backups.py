@@ -21,7 +21,8 @@ _WHOLE = Q(status__in=(RunStatus.COMPLETED, RunStatus.VERIFIED))
 
 def register_all() -> None:
     """Register the check of this module."""
-    register("backups", check_backups)
+    # An old backup is no reason to take a server out of service.
+    register("backups", check_backups, thorough=True)
 
 
 def check_backups() -> Finding:

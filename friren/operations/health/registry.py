@@ -46,8 +46,15 @@ class Report:
 
 
 Check = Callable[[], Finding]
-_checks: dict[str, Check] = {}
-_thorough: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    check: Check
+    thorough: bool
+
+
+_checks: dict[str, _Registered] = {}
 
 
 def register(name: str, check: Check, *, thorough: bool = False) -> None:
@@ -55,16 +62,15 @@ def register(name: str, check: Check, *, thorough: bool = False) -> None:
     Add a check under a name of its own, or replace it. It must not write, and should take seconds at most.
 
     Args:
-        thorough: reads tables that grow, and so is asked by people and schedules, not by every probe of a load
-            balancer.
+        thorough: reads tables that grow, or says nothing of whether this server can serve; it is asked by people and
+            schedules, not by every probe of a load balancer.
     """
-    _checks[name] = check
-    (_thorough.add if thorough else _thorough.discard)(name)
+    _checks[name] = _Registered(check, thorough)
 
 
 def registered(*, thorough: bool = True) -> list[str]:
     """Return the names of the checks, connectivity first: without it the others are not asked."""
-    names = _checks.keys() if thorough else _checks.keys() - _thorough
+    names = [name for name, registered in _checks.items() if thorough or not registered.thorough]
     return sorted(names, key=lambda name: (name != CONNECTIVITY, name))
 
 
@@ -77,7 +83,7 @@ def examine(names: Iterable[str] | None = None) -> Report:
     """
     results: dict[str, tuple[Finding, float]] = {}
     for name in registered() if names is None else names:
-        results[name] = _examine_one(_checks[name])
+        results[name] = _examine_one(_checks[name].check)
         if name == CONNECTIVITY and not results[name][0].ok:
             break  # the others would only wait for the same error
     return Report(results)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.db import connections
@@ -15,7 +16,12 @@ from friren.operations.health.registry import Finding
 from friren.operations.health.settings import DISK_PERCENT_MAX
 from friren.persistence.replay import journal_root
 
-__all__ = ["check_disk", "check_pool"]
+__all__ = ["check_disk", "check_pool", "pool_figures"]
+
+# By psycopg_pool's names for them.
+_POOL_FIGURES: Final = {
+    "size": "pool_size", "available": "pool_available", "max": "pool_max", "waiting": "requests_waiting",
+}  # fmt: skip
 
 
 def check_disk() -> Finding:
@@ -31,18 +37,21 @@ def check_disk() -> Finding:
 
 def check_pool() -> Finding:
     """Ask the pools of this process whether callers wait for a connection; a command has none."""
-    stats = {
-        alias: pool.get_stats()
-        for alias in connections
-        if (pool := getattr(connections[alias], "_connection_pools", {}).get(alias)) is not None
-    }
-    waiting = {alias: found["requests_waiting"] for alias, found in stats.items() if found.get("requests_waiting")}
-    figures = {
-        alias: {name: found.get(name, 0) for name in ("pool_size", "pool_available", "requests_waiting", "pool_max")}
-        for alias, found in stats.items()
-    }
+    figures = pool_figures()
+    waiting = {alias: found["waiting"] for alias, found in figures.items() if found["waiting"]}
     told = "; ".join(f"{count} callers wait for {alias}: raise DB_POOL_MAX_SIZE" for alias, count in waiting.items())
-    return Finding(ok=not waiting, message=told or f"{len(stats)} pools, nobody waits", details={"pools": figures})
+    return Finding(ok=not waiting, message=told or f"{len(figures)} pools, nobody waits", details={"pools": figures})
+
+
+def pool_figures() -> dict[str, dict[str, int]]:
+    """Return of each pool of this process, by alias: `size`, `available`, `max`, and how many callers are `waiting`."""
+    found = {}
+    for alias in connections:
+        pool = getattr(connections[alias], "_connection_pools", {}).get(alias)
+        if pool is not None:
+            stats = pool.get_stats()
+            found[alias] = {name: stats.get(key, 0) for name, key in _POOL_FIGURES.items()}
+    return found
 
 
 def _folders() -> Iterator[Path]:

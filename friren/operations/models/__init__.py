@@ -2,5 +2,6 @@
 
 from friren.operations.models.audit import AuditBlock
 from friren.operations.models.backups import BackupRecord
+from friren.operations.models.metrics import MetricSample
 
-__all__ = ["AuditBlock", "BackupRecord"]
+__all__ = ["AuditBlock", "BackupRecord", "MetricSample"]

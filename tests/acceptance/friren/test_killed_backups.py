@@ -1,4 +1,4 @@
-"""kill -9 at every step of a backup and of its removal: nothing half is ever listed, and the next one clears up."""
+"""kill -9 at every step of backup, removal and restore: nothing is ever half there, and the next one clears up."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import datetime as dt
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
+from friren.operations.backup.catalog import USER_OBJECTS
 from friren.operations.backup.making import make_backup
 from friren.operations.backup.manifest import check_sums
 from friren.operations.backup.pruning import prune_backups
+from friren.operations.backup.restoring import restore_backup
 from friren.operations.backup.shelf import Shelf
 from friren.operations.models import BackupRecord
+from tests import postgres as harness
 from tests.backups import put
 from tests.faults.failpoints import replace
 
@@ -76,6 +80,13 @@ def _deadly(really: Callable, moment: str, call: int) -> Callable:
         left -= 1
         if left == 0 and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        if left == 0 and moment == "half":
+            source, target, *_size = arguments
+            half = source.read(50_000)
+            # SQL is cut where a statement ends: what came so far is a script that could be committed.
+            target.write(half[: half.find(b"\n\n\n--", 25_000)])
+            target.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
         result = really(*arguments, **options)
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -124,3 +135,65 @@ def test_a_removal_that_is_killed_leaves_the_others_and_is_finished_by_the_next(
         )
         assert len(shelf.stored()) == 3
         assert set(BackupRecord.objects.values_list("status", flat=True)) == {"PRUNED"}
+
+
+RESTORING = [
+    (f"{_BACKUP}.restoring:_swap", "before"),
+    (f"{_BACKUP}.restoring:_swap", "after"),
+]
+
+
+@pytest.fixture
+def another_database(database) -> Iterator[str]:
+    """An empty database that is configured in place of the ordinary one."""
+    own, name = connection.settings_dict["NAME"], "killed_here"
+    with harness.admin_connection() as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield name
+    connections.close_all()
+    connection.settings_dict["NAME"] = own
+    for left in databases(name):
+        harness.drop_database(left)
+
+
+def databases(name: str) -> list[str]:
+    with harness.admin_connection() as admin:
+        return [left for (left,) in admin.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [name])]
+
+
+@pytest.mark.parametrize("form", ["custom", "plain"])
+def test_a_restore_that_is_killed_leaves_an_empty_database_empty(folder, another_database, form) -> None:
+    made = make_backup(kind="MANUAL", form=form)
+    connection.settings_dict["NAME"] = another_database
+
+    killed(lambda: restore_backup(made.manifest.id), "shutil:copyfileobj", "half", 1)
+    with harness.admin_connection(another_database) as admin:
+        deadline = time.monotonic() + 60
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while admin.execute(others).fetchone() != (0,):
+            assert time.monotonic() < deadline, "the program that restores does not notice"
+            time.sleep(0.02)
+        assert admin.execute(USER_OBJECTS).fetchone() == (0,)
+
+    assert restore_backup(made.manifest.id).kept == ""
+
+
+def test_a_replacement_that_is_killed_is_done_or_was_never_begun(folder, another_database) -> None:
+    made = make_backup(kind="MANUAL")
+    connection.settings_dict["NAME"] = another_database
+    for place, moment in RESTORING:
+        with harness.admin_connection(another_database) as admin:
+            admin.execute("CREATE TABLE IF NOT EXISTS mine (id int)")
+
+        killed(lambda: restore_backup(made.manifest.id, force=True), place, moment, 1)
+
+        tables = connection.introspection.table_names()
+        replaced = (place, moment) == RESTORING[-1]
+        assert ("mine" in tables, "core_user" in tables) == (not replaced, replaced), place
+        connections.close_all()
+
+    kept = restore_backup(made.manifest.id, force=True).kept
+    names = databases(another_database)
+    assert kept in names
+    assert len([name for name in names if "_before_" in name]) == 2
+    assert not [name for name in names if "_restored_" in name]

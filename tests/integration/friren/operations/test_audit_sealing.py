@@ -15,7 +15,7 @@ from django.test import Client
 from friren.core.models import AuditLog
 from friren.errors import ConfigurationError, DatabaseUnavailableError, FrirenError
 from friren.operations import audit, health
-from friren.operations.audit import chain, layout, rows
+from friren.operations.audit import chain, layout, rows, sealing
 from friren.operations.audit.export import Exported, export_folder
 from friren.operations.models import AuditBlock
 from tests.factories import AuditLogFactory, TradeFactory, UserFactory
@@ -410,11 +410,40 @@ def test_the_list_of_blocks_leaves_their_leaves_where_they_are() -> None:
     assert all("leaves" in row.get_deferred_fields() for row in shown)
 
 
-def test_only_one_process_seals_at_a_time(session) -> None:
-    from friren.operations.audit.sealing import ADVISORY_LOCK
-
+def test_an_old_key_is_kept_until_the_new_one_is_vouched_for(home, monkeypatch) -> None:
     TradeFactory()
-    session.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    audit.seal()
+    old = (home / "key.pem").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Exported, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            audit.rotate_key()
+
+    assert (home / "key.pem").read_bytes() == old
+    TradeFactory()
+    audit.seal()
+    assert audit.verify().ok
+
+
+def test_a_block_that_another_machine_made_meanwhile_is_not_made_twice(monkeypatch) -> None:
+    TradeFactory()
+    audit.seal()
+    TradeFactory()
+    last = AuditBlock.objects.order_by("seq").last()
+    with monkeypatch.context() as patched:
+        # As a snapshot from before the other's commit shows the chain.
+        patched.setattr(sealing, "_lock", lambda _using: None)
+        patched.setattr(chain.Chain, "has_news", lambda self, _horizon: setattr(self, "_seq", last.seq - 1) or True)
+        with pytest.raises(DatabaseUnavailableError, match="another machine"):
+            audit.seal()
+
+    audit.seal()
+    assert audit.verify().ok
+
+
+def test_only_one_process_seals_at_a_time(session) -> None:
+    TradeFactory()
+    session.execute("SELECT pg_advisory_lock(%s)", [sealing.ADVISORY_LOCK])
 
     with pytest.raises(DatabaseUnavailableError, match="another machine is sealing"):
         audit.seal()
@@ -447,3 +476,19 @@ def test_health_sees_facts_that_nobody_seals() -> None:
     forge("UPDATE trading_engine_trade SET created_at = created_at - interval '27 hours'")
 
     assert "to be sealed" in health_of_seals().message
+
+
+def test_what_was_changed_before_it_was_sealed_is_told_by_its_digest(capsys) -> None:
+    trade = TradeFactory()
+    TradeFactory()
+    forge(f"UPDATE trading_engine_trade SET quantity = quantity + 1 WHERE id = '{trade.id}'")
+
+    code, report = run(capsys, "seal_audit")
+
+    assert code == 1
+    assert [(fault["table"], fault["id"]) for fault in report["altered"]] == [("trading_engine_trade", str(trade.id))]
+    assert AuditLog.objects.get(source="seal_audit").after["altered"] == [f"trading_engine_trade {trade.id}"]
+    assert audit.verify().ok  # as it was sealed
+    code, found = run(capsys, "verify_audit", "--digests")
+    assert (code, found["first_bad"]["id"]) == (1, str(trade.id))
+    assert found["faults"] == 1

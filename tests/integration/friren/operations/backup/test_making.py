@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import resource
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pyrage
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 
 from friren.errors import BackupError, ConfigurationError
 from friren.operations.backup import making, programs
@@ -22,6 +23,7 @@ from friren.operations.backup.making import make_backup
 from friren.operations.backup.manifest import check_sums
 from friren.operations.backup.shelf import Shelf
 from friren.operations.models import BackupRecord
+from tests import postgres as harness
 from tests.factories import SystemMetadataFactory
 
 TRADES = "public.trading_engine_trade"
@@ -222,6 +224,26 @@ def test_the_programs_of_the_wheel_are_not_taken_where_they_would_have_to_encryp
 
     assert wheel
     assert not wheel & set(programs._candidates(18, encrypted=True))
+
+
+def test_a_role_with_the_documented_rights_makes_backups(shelf_folder, trades) -> None:
+    page = (Path(harness.ROOT) / "docs" / "how-to" / "backup-and-recovery.md").read_text()
+    (statements,) = re.findall(r"```sql\n(CREATE ROLE trading_backup.*?)```", page, re.DOTALL)
+    own = connection.settings_dict
+    with harness.admin_connection(own["NAME"]) as admin:
+        admin.execute(statements)
+        connections.close_all()
+        user, own["USER"] = own["USER"], "trading_backup"
+        try:
+            made = make_backup(kind="DAILY")
+        finally:
+            connections.close_all()
+            own["USER"] = user
+            admin.execute("DROP OWNED BY trading_backup")
+            admin.execute("DROP ROLE trading_backup")
+
+    assert made.manifest.contents.tables[TRADES].rows == 3
+    assert BackupRecord.objects.get().status == "COMPLETED"
 
 
 def test_two_at_a_time_are_one_too_many(shelf_folder, database, monkeypatch) -> None:
