@@ -12,6 +12,8 @@ from django.utils import timezone
 from friren.core.choices import AuditAction
 from friren.core.models import AuditLog
 from friren.operations.audit.blocks import GENESIS, Block, Sealed, moment_text
+from friren.operations.audit.compare import Fault
+from friren.operations.audit.digests import altered
 from friren.operations.audit.keys import SigningKey
 from friren.operations.audit.layout import Layout, layouts, model_of, sources
 from friren.operations.audit.leaves import leaf_of, pack
@@ -53,6 +55,13 @@ class Chain:
         for rows, last in _in_blocks(self._read(layout, first, horizon), horizon):
             yield self._add(layout, rows, first, last)
             first = last + 1
+
+    def altered(self, horizon: int) -> Iterator[Fault]:
+        """Yield the rows up to `horizon`, not sealed yet, that somebody changed since they were stored."""
+        for layout in layouts():
+            model = model_of(layout.table)
+            if model is not None:
+                yield from altered(model, self._sealed_up_to(layout.table) + 1, horizon, using=self._using)
 
     def _is_new(self, layout: Layout, horizon: int) -> bool:
         model: Any = model_of(layout.table)

@@ -22,6 +22,7 @@ from friren.errors import DatabaseUnavailableError, FrirenError
 from friren.locking import exclusive
 from friren.operations.audit.blocks import GENESIS, Sealed, moment_text
 from friren.operations.audit.chain import SOURCE, Chain
+from friren.operations.audit.compare import Fault
 from friren.operations.audit.export import Acceptance, Exported, Note, Rotation, audit_folder, export_folder
 from friren.operations.audit.horizon import settled_horizon
 from friren.operations.audit.keys import KeyRing, SigningKey, renewed_key, signing_key
@@ -39,6 +40,8 @@ WAIT_SECONDS: Final = 60.0
 LOCK_SECONDS: Final = 60.0
 # Blocks that are exported together: their leaves take half a megabyte each.
 EXPORTED_AT_ONCE: Final = 50
+# More altered rows than that have one cause.
+ALTERED_MAX: Final = 100
 # One number for all who seal one database: "seal" in ASCII.
 ADVISORY_LOCK: Final = 0x7365616C
 OTHER_SEALER: Final = "another machine is sealing this database: do it again later"
@@ -54,6 +57,8 @@ class SealReport(msgspec.Struct, frozen=True, kw_only=True):
         head: number and hash of the newest block, None while there is none.
         last_seq: up to which number facts are sealed.
         exported: how many blocks were written to the head outside the database.
+        altered: rows that were changed between being stored and being sealed, the first hundred of them; they are
+            sealed as they are.
     """
 
     blocks: int
@@ -61,6 +66,7 @@ class SealReport(msgspec.Struct, frozen=True, kw_only=True):
     head: dict[str, Any] | None
     last_seq: int
     exported: int
+    altered: tuple[Fault, ...] = ()
 
 
 def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
@@ -82,7 +88,7 @@ def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
         missing = _export(exported, using)
         horizon = settled_horizon(using=using, wait=wait)
         try:
-            blocks, rows = _extend(key, horizon, using)
+            blocks, rows, altered = _extend(key, horizon, using)
         except IntegrityError as exc:
             raise DatabaseUnavailableError(OTHER_SEALER) from exc
         missing += _export(exported, using)
@@ -93,20 +99,24 @@ def seal(*, using: str = "default", wait: float = WAIT_SECONDS) -> SealReport:
             head=None if last is None else {"seq": last.block.seq, "hash": last.hash},
             last_seq=max((sealed.block.last_seq for sealed in exported.blocks.values()), default=0),
             exported=missing,
+            altered=altered,
         )
 
 
-def _extend(key: SigningKey, horizon: int, using: str) -> tuple[int, int]:
-    """Seal what is new, all or none of it; return how many blocks and rows."""
+def _extend(key: SigningKey, horizon: int, using: str) -> tuple[int, int, tuple[Fault, ...]]:
+    """Seal what is new, all or none of it; return how many blocks and rows, and which rows were altered before."""
     blocks = rows = 0
+    altered: tuple[Fault, ...] = ()
     with one_snapshot(using):
         _lock(using)
         chain = Chain(using=using, key=key)
         if chain.has_news(horizon):
+            altered = tuple(itertools.islice(chain.altered(horizon), ALTERED_MAX))
             for block in itertools.chain.from_iterable(chain.extend(layout, horizon) for layout in layouts()):
                 blocks, rows = blocks + 1, rows + block.row_count
-            _note(AuditAction.CREATE, f"{blocks} blocks", using, after={"blocks": blocks, "rows": rows})
-    return blocks, rows
+            told = {"altered": [f"{fault.table} {fault.id}" for fault in altered]} if altered else {}
+            _note(AuditAction.CREATE, f"{blocks} blocks", using, after={"blocks": blocks, "rows": rows, **told})
+    return blocks, rows, altered
 
 
 def head_in(session: psycopg.Connection[Any]) -> str:

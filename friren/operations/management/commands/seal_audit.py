@@ -33,4 +33,6 @@ class Command(BaseFrirenCommand):
             return {"key_id": audit.rotate_key()}
         if accept_restore is not None:
             return {"head": audit.accept_restore(reason=accept_restore)}
-        return msgspec.structs.asdict(audit.seal(wait=wait))
+        report = audit.seal(wait=wait)
+        self.failed = bool(report.altered)
+        return msgspec.structs.asdict(report)

@@ -476,3 +476,19 @@ def test_health_sees_facts_that_nobody_seals() -> None:
     forge("UPDATE trading_engine_trade SET created_at = created_at - interval '27 hours'")
 
     assert "to be sealed" in health_of_seals().message
+
+
+def test_what_was_changed_before_it_was_sealed_is_told_by_its_digest(capsys) -> None:
+    trade = TradeFactory()
+    TradeFactory()
+    forge(f"UPDATE trading_engine_trade SET quantity = quantity + 1 WHERE id = '{trade.id}'")
+
+    code, report = run(capsys, "seal_audit")
+
+    assert code == 1
+    assert [(fault["table"], fault["id"]) for fault in report["altered"]] == [("trading_engine_trade", str(trade.id))]
+    assert AuditLog.objects.get(source="seal_audit").after["altered"] == [f"trading_engine_trade {trade.id}"]
+    assert audit.verify().ok  # as it was sealed
+    code, found = run(capsys, "verify_audit", "--digests")
+    assert (code, found["first_bad"]["id"]) == (1, str(trade.id))
+    assert found["faults"] == 1

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from friren.core.models import FactModel, SeriesModel
 from friren.errors import KeyReusedError, RejectedRecordError
+from friren.operations.audit.digests import altered
 from friren.persistence.facts import make_fact, natural_key_of, spec_of
 from friren.persistence.handlers import insert
 from tests.fact_strategies import allowed
@@ -49,6 +50,7 @@ def test_digest_of_the_row_is_the_stored_one(model) -> None:
         row = model.objects.get(id=receipt.id)
 
         assert make_fact(model, id=row.id, **told(row)).digest == bytes(row.digest) == fact.digest
+        assert list(altered(model, row.recorded_seq, row.recorded_seq, using="default")) == []
 
     store_and_read()
 
