@@ -94,6 +94,9 @@ def test_a_restore_fills_an_empty_database_and_replaces_another_only_by_force(
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE later (id int)")
+        cursor.execute(f"ALTER DATABASE {empty_database} SET work_mem = '8MB'")
+        cursor.execute("SELECT to_jsonb(d)::text FROM pg_database d WHERE datname = current_database()")
+        before = json.loads(cursor.fetchone()[0])
     with pytest.raises(CommandError, match="is not empty: --force"):
         call_command("restore", made.manifest.id)
     assert "later" in connection.introspection.table_names()
@@ -101,7 +104,13 @@ def test_a_restore_fills_an_empty_database_and_replaces_another_only_by_force(
     report = command("restore", made.manifest.id, "--force")
 
     assert report["kept"].startswith(f"{empty_database}_before_")
+    assert any("ALTER DATABASE" in what for what in report["skipped"])
     assert "later" not in connection.introspection.table_names()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_jsonb(d)::text FROM pg_database d WHERE datname = current_database()")
+        after = json.loads(cursor.fetchone()[0])
+    for column in ("datdba", "encoding", "datlocprovider", "datcollate", "datctype", "datlocale", "daticulocale"):
+        assert after.get(column) == before.get(column), column
     assert Trade.objects.count() == 3
     with harness.admin_connection(report["kept"]) as kept:
         assert kept.execute("SELECT count(*) FROM later").fetchone() == (0,)
