@@ -14,7 +14,7 @@ from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.shelf import Shelf, new_name
 
 # How many random schedules each rule of retention is tried on.
-SCHEDULES = int(os.environ.get("FRIREN_TEST_SCHEDULES") or 100)
+SCHEDULES = int(os.environ.get("FRIREN_TEST_SCHEDULES") or 50)
 MONDAY = dt.datetime(2026, 1, 5, 2, tzinfo=dt.UTC)
 
 

@@ -30,9 +30,10 @@ __all__ = ["STEPS", "maintain", "months_ahead"]
 
 log = logging.getLogger(__name__)
 
-# Fewer dead rows than this are not worth a pass; autovacuum takes a fifth of the table, which is much of a large one.
-DEAD_ROWS_MIN: Final = 1000
-DEAD_SHARE_MIN: Final = 0.05
+# Fewer rows that are dead or new are not worth a pass; of a large table autovacuum waits for a fifth and a tenth.
+ROWS_MIN: Final = 1000
+SHARE_MIN: Final = 0.05
+LIMITS: Final = {"rows": ROWS_MIN, "share": SHARE_MIN}
 # An index that is this much larger than its entries need, and large enough to matter.
 BLOAT_MIN: Final = 0.5
 INDEX_BYTES_MIN: Final = 8 * 1024 * 1024
@@ -49,9 +50,14 @@ _DEAD: Final = """
     SELECT schemaname, relname, n_dead_tup FROM pg_stat_user_tables
     WHERE n_dead_tup >= %(rows)s AND n_dead_tup >= %(share)s * (n_live_tup + n_dead_tup) ORDER BY n_dead_tup DESC
 """
+# A partitioned table is counted as a whole, which autovacuum never does: its own statistics are otherwise never made.
 _UNKNOWN: Final = """
-    SELECT schemaname, relname, n_mod_since_analyze FROM pg_stat_user_tables
-    WHERE n_mod_since_analyze > 0 AND n_mod_since_analyze >= %(share)s * n_live_tup ORDER BY n_mod_since_analyze DESC
+    SELECT n.nspname, c.relname, sum(s.n_mod_since_analyze)::bigint AS changed
+    FROM pg_stat_user_tables s
+    JOIN pg_class c ON c.oid = coalesce(pg_partition_root(s.relid), s.relid)
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    GROUP BY n.nspname, c.relname
+    HAVING sum(s.n_mod_since_analyze) >= greatest(%(rows)s, %(share)s * sum(s.n_live_tup)) ORDER BY changed DESC
 """
 # What a B-tree needs: per row a line pointer of 4 bytes and a tuple header of 8, its columns padded to 8, in pages of
 # which a tenth is left free for inserts. Rows and widths are those of the last ANALYZE.
@@ -80,7 +86,7 @@ _LEFT_OVER: Final = """
 
 def vacuum(session: psycopg.Connection[Any], *, everything: bool) -> Iterator[Action]:
     """Vacuum and analyze the tables that have many dead rows, or every table."""
-    limits = {"rows": 0, "share": 0} if everything else {"rows": DEAD_ROWS_MIN, "share": DEAD_SHARE_MIN}
+    limits = {"rows": 0, "share": 0} if everything else LIMITS
     for schema, table, dead in session.execute(_DEAD, limits).fetchall():
         yield _run(session, "vacuum", "VACUUM (ANALYZE, SKIP_LOCKED) {}", schema, table, dead_rows=dead)
 
@@ -90,7 +96,7 @@ def analyze(session: psycopg.Connection[Any], *, everything: bool) -> Iterator[A
     if everything:
         yield _run(session, "analyze", "ANALYZE")
         return
-    for schema, table, changed in session.execute(_UNKNOWN, {"share": DEAD_SHARE_MIN}).fetchall():
+    for schema, table, changed in session.execute(_UNKNOWN, LIMITS).fetchall():
         yield _run(session, "analyze", "ANALYZE (SKIP_LOCKED) {}", schema, table, changed_rows=changed)
 
 

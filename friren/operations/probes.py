@@ -34,6 +34,7 @@ class RegisteredCheck(HealthCheck):  # type: ignore[misc] # the package has no t
     """A check of `friren.operations.health`, as django-health-check runs it."""
 
     name: str
+    message: str = dataclasses.field(default="", init=False, repr=False)
     timeout = dt.timedelta(seconds=10)
 
     def __repr__(self) -> str:
@@ -45,6 +46,7 @@ class RegisteredCheck(HealthCheck):  # type: ignore[misc] # the package has no t
             finding, _seconds = examine([self.name]).checks[self.name]
         finally:
             connections.close_all()  # this thread is not used again, and would keep its connection
+        self.message = finding.message
         if not finding.ok:
             raise ServiceUnavailable(finding.message)
 

@@ -27,7 +27,7 @@ from friren.operations import schema
 from friren.operations.connectivity import connect_directly, one_line
 from friren.persistence.audit import record_operation
 
-__all__ = ["MAINTENANCE_DATABASE", "Step", "create_database", "plan", "provision"]
+__all__ = ["MAINTENANCE_DATABASE", "Step", "plan", "provision"]
 
 MAINTENANCE_DATABASE: Final = "postgres"
 
@@ -55,7 +55,7 @@ def plan() -> list[Step]:
     else:
         role, name = str(parameters.get("user", "")), str(parameters["dbname"])
         steps.append(Step("role", "planned", _text(_create_role(role, "'***'"))))
-        steps.append(Step("database", "planned", _text(create_database(name, owner=role))))
+        steps.append(Step("database", "planned", _text(_create_database(name, owner=role))))
     return [
         *steps,
         Step("migrations", "planned", "manage.py migrate"),
@@ -144,7 +144,7 @@ def _ensure_role(session: psycopg.Connection[Any], role: str, password: str) -> 
 def _ensure_database(session: psycopg.Connection[Any], name: str, *, owner: str) -> str:
     if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         return "unchanged"
-    return _make(session, create_database(name, owner=owner))
+    return _make(session, _create_database(name, owner=owner))
 
 
 def _make(session: psycopg.Connection[Any], statement: sql.Composed) -> str:
@@ -162,8 +162,7 @@ def _create_role(role: str, password: sql.Literal | str) -> sql.Composed:
     return sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), shown)
 
 
-def create_database(name: str, *, owner: str) -> sql.Composed:
-    """Return the statement that makes a database in the server's own locale."""
+def _create_database(name: str, *, owner: str) -> sql.Composed:
     # template0: the only one that takes another encoding than the server's default.
     return sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
         sql.Identifier(name), sql.Identifier(owner)

@@ -63,12 +63,17 @@ class Circuit:
         with self._lock:
             return 0.0 if self._state is State.CLOSED else self._clock() - self._opened_at
 
-    def failed(self) -> bool:
-        """Note that a connection failed. Returns whether this opened the circuit."""
+    def failed(self, *, probe: bool = False) -> bool:
+        """
+        Note that a connection failed. Returns whether this opened the circuit.
+
+        Args:
+            probe: it was the one that `begin_probe` allowed.
+        """
         with self._lock:
             opened = self._state is State.CLOSED
-            if self._state is State.OPEN:
-                return False  # a late report of what is known; the probe keeps its time
+            if not opened and not (probe and self._state is State.HALF_OPEN):
+                return False  # a late report of what is known; the probe keeps its time, or is under way
             self._state = State.OPEN
             if opened:
                 self._opened_at = self._clock()
@@ -87,7 +92,7 @@ class Circuit:
             return closed
 
     def begin_probe(self) -> bool:
-        """Return whether the caller is to probe now; the caller then owes `succeeded` or `failed`."""
+        """Return whether the caller is to probe now; the caller then owes `succeeded` or `failed(probe=True)`."""
         with self._lock:
             if self._state is not State.OPEN or self._clock() < self._probe_at:
                 return False

@@ -112,8 +112,8 @@ class Engine:
             self.clock.sleep(FLUSH_LOOK_SECONDS)
         return self.work(question)
 
-    def _connection_failed(self, why: object) -> None:
-        if self.circuit.failed():
+    def _connection_failed(self, why: object, *, probe: bool = False) -> None:
+        if self.circuit.failed(probe=probe):
             log.warning("the database does not answer; records go to the journal until it does: %s", line(why))
         for direct in (self._writes, self._patient):
             direct.pool.close()
@@ -223,7 +223,7 @@ class Engine:
             for direct in (self._writes, self._patient):
                 direct.pool.connect_wanted()
         except Exception as exc:  # noqa: BLE001 - whatever it is, this thread must go on looking
-            self._connection_failed(exc)
+            self._connection_failed(exc, probe=probing)
         else:
             if self.circuit.succeeded():
                 log.warning("the database answers again")

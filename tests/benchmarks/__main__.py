@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -118,19 +119,20 @@ def main() -> None:
             report.show(done[-1])
             # Again after every table: a run that is broken off has told what it found.
             report.write_json(options.out / "benchmarks.json", done, about)
-            chart.draw(options.out / "benchmarks.png", done)
             (options.out / "benchmarks.md").write_text(report.markdown(done, about), encoding="utf-8")
     if "memory" in options.only:
         about["memory"] = bulk.memory(sizes)
         report.show_memory(about["memory"])
-        report.write_json(options.out / "benchmarks.json", done, about)
     about |= {"load_after": os.getloadavg()[0], "seconds": round(time.monotonic() - began)}
-    page = report.markdown(done, about)
+    page, picture = report.markdown(done, about), options.out / "benchmarks.png"
+    report.write_json(options.out / "benchmarks.json", done, about)
     (options.out / "benchmarks.md").write_text(page, encoding="utf-8")
+    drawn = chart.draw(picture, done)
     sys.stdout.write(page)
     if options.into:
         report.replace_figures(options.into, page)
-        chart.draw(options.into.with_suffix(".png"), done)
+        if drawn:
+            shutil.copyfile(picture, options.into.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,13 @@ LEAST_RATIO = 0.1
 NEAR = 2
 
 
-def draw(path: Path, sections: Sequence[Section]) -> None:
-    """Draw the ratios of the main tables, the budget of each as a mark, and the trades per second of all threads."""
+def draw(path: Path, sections: Sequence[Section]) -> bool:
+    """
+    Draw the ratios of the main tables, the budget of each as a mark, and the trades per second of all threads.
+
+    Returns:
+        False when none of these was measured: then there is no picture.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -32,7 +37,7 @@ def draw(path: Path, sections: Sequence[Section]) -> None:
     threads = [section for section in sections if section.name.startswith(THREADS)]
     heights = [LINE_INCHES * (len(section.lines) + 2.2) for section in drawn] + [PANEL_INCHES] * (len(threads) > 1)
     if not heights:
-        return
+        return False
     figure, grid = plt.subplots(
         len(heights), 1, figsize=(9, sum(heights) + 0.4), height_ratios=heights, layout="constrained", squeeze=False
     )
@@ -45,6 +50,7 @@ def draw(path: Path, sections: Sequence[Section]) -> None:
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)
+    return True
 
 
 def _bars(axes: Any, section: Section) -> None:

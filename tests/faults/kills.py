@@ -128,6 +128,7 @@ def judge(
     *,
     variant: str = "",
     dead_letters: int = 0,
+    books: bool = True,
     rows: Callable[[psycopg.Connection], Iterable[Row]] = rows_of,
     expected: Callable[[str], Any] = content_of,
 ) -> Result:
@@ -135,10 +136,11 @@ def judge(
     Let everything be drained, and hold it against what was told.
 
     Args:
+        books: fold them anew, and see that they come out the same; that takes its time after very many fills.
         rows, expected: what is stored, and what should be of a call by its key; of the script unless given.
     """
     done = crew.do("recover", variant=variant)
-    account = crew.do("account")
+    account = crew.do("account", options={"books": books})
     with crew.ground.connect() as connection:
         findings = check(history, rows(connection), expected=expected)
     wrong = [f"{kind}: {count}" for kind, count in findings.violations.items()]

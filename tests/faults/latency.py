@@ -24,6 +24,8 @@ P999_SECONDS = 0.050
 # Calls before the trouble, so that connections and journal are there; and the shortest time from call to call.
 WARM = 200
 PACE = 0.001
+# How soon after the trouble begins a call finds out.
+FOUND_SECONDS = 1.0
 # Syncs of a record's size with nobody else of ours at work: what the disk itself takes.
 DISK_SYNCS = 500
 CASES: Final = [
@@ -58,7 +60,7 @@ def in_trouble(ground: Ground, proxy: FaultProxy, *, calls: int) -> Result:
             name = f"{mode}, {durability or 'sync'}, {trouble}"
             figures[name] = _told(told, began, ended)
             wrong += [f"{name}: {line}" for line in _complaints(figures[name])]
-        result = judge(crew, history)
+        result = judge(crew, history, books=False)
     result.figures |= figures | {"disk": _quantiles(list(_disk(ground.home)))}
     result.wrong += wrong
     return result
@@ -78,22 +80,20 @@ def _through(child: Child, begin: Callable[[], Any], end: Callable[[], Any], *, 
 def _told(told: dict[str, Any], began: float, ended: float) -> dict[str, Any]:
     calls = [call for call in told["calls"] if call["began"] + call["seconds"] > began and call["began"] < ended]
     for call in calls:
-        call["disk"] = _overlap(call["began"], call["began"] + call["seconds"], told["syncs"])
+        own_syncs = [sync for sync in told["syncs"] if call["began"] <= sync[0] < call["began"] + call["seconds"]]
+        call["disk"] = sum(end - begin - late for begin, end, late in own_syncs)
         call["own"] = max(0.0, call["seconds"] - call["disk"] - call["ran_late"])
     # The one call that finds out waits until its deadline, in direct mode; no second one may.
-    found = next((call for call in calls if call["own"] > P999_SECONDS), None)
+    first = [call for call in calls if call["began"] < began + FOUND_SECONDS]
+    found = next((call for call in first if call["own"] > P999_SECONDS), None)
     rest = [call for call in calls if call is not found]
     return {
         "calls": len(calls),
         "all": _quantiles([call["seconds"] for call in calls]),
-        "fdatasync": _quantiles([end - begin for begin, end in told["syncs"] if begin >= began] or [0.0]),
+        "fdatasync": _quantiles([end - begin for begin, end, _late in told["syncs"] if begin >= began] or [0.0]),
         "own": _quantiles([call["own"] for call in rest]),
         "over": [_cause(call, finder=call is found) for call in calls if call["seconds"] > P999_SECONDS],
     }
-
-
-def _overlap(began: float, ended: float, syncs: list[list[float]]) -> float:
-    return sum(max(0.0, min(ended, end) - max(began, begin)) for begin, end in syncs if end > began and begin < ended)
 
 
 def _cause(call: dict[str, Any], *, finder: bool) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def through_all(
 def _environment(ground: Ground, proxy: FaultProxy) -> dict[str, str]:
     """Make the role of the logging process, who has to give a password, and return how it is to connect."""
     with ground.connect() as admin:
-        if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+        if admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
             role = sql.Identifier(ROLE)
             admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE friren").format(role, PASSWORD))
             # Well below what a statement waits for a lock, so that a deadlock is found to be one.

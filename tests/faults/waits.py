@@ -19,16 +19,17 @@ __all__ = ["log_and_time"]
 
 def log_and_time(orders: Orders) -> None:
     """Log trades one after another, and write down of each call when it began, and what of it went where."""
-    syncs: list[tuple[float, float]] = []
+    # When each began and ended, and how much of it its thread could have run.
+    syncs: list[tuple[float, float, float]] = []
 
     def around(really: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(really)
         def timed(*arguments: Any) -> Any:
-            began = time.monotonic()
+            began, before = time.monotonic(), _waited()
             try:
                 return really(*arguments)
             finally:
-                syncs.append((began, time.monotonic()))
+                syncs.append((began, time.monotonic(), _waited() - before))
 
         return timed
 

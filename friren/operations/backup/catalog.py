@@ -30,7 +30,7 @@ TABLES: Final = f"""
 SEQUENCES: Final = f"""
     SELECT n.nspname, o.relname FROM pg_class o {_NAMED} WHERE o.relkind = 'S' AND {_RELATION} ORDER BY 1, 2
 """
-MIGRATIONS: Final = "SELECT app || '.' || name FROM public.django_migrations ORDER BY 1"
+MIGRATIONS: Final = "SELECT app || '.' || name FROM public.django_migrations"
 # Roles live in the server, not in the database: a dump names them and does not hold them.
 ROLES: Final = f"""
     SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND oid IN (
@@ -38,7 +38,7 @@ ROLES: Final = f"""
             AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION SELECT o.relowner FROM pg_class o WHERE {_RELATION}
         UNION SELECT nspowner FROM pg_namespace WHERE nspname !~ '^pg_'
-    ) ORDER BY 1
+    )
 """
 UNCOMPARED: Final = f"""
     SELECT 'materialized views, made anew by a restore', count(*) FROM pg_class o
@@ -85,7 +85,8 @@ CATALOG: Final = {
     """,
     "policies": f"""
         SELECT o.oid::regclass || ' ' || p.polname, concat(p.polcmd, p.polpermissive, o.relforcerowsecurity,
-            (SELECT string_agg(r.rolname, ',' ORDER BY r.rolname) FROM pg_roles r WHERE r.oid = ANY (p.polroles)),
+            (SELECT string_agg(r.rolname, ',' ORDER BY r.rolname COLLATE "C") FROM pg_roles r
+                WHERE r.oid = ANY (p.polroles)),
             pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
         FROM pg_policy p JOIN pg_class o ON o.oid = p.polrelid WHERE {_RELATION}
     """,
@@ -111,7 +112,8 @@ CATALOG: Final = {
     "grants": f"""
         SELECT o.oid::regclass::text, pg_get_userbyid(o.relowner) || ': ' || string_agg(
             CASE WHEN g.grantee = 0 THEN 'public' ELSE pg_get_userbyid(g.grantee) END
-            || ' ' || g.privilege_type || g.is_grantable, ', ' ORDER BY g.grantee::regrole::text, g.privilege_type)
+            || ' ' || g.privilege_type || g.is_grantable, ', ' ORDER BY g.grantee::regrole::text COLLATE "C",
+            g.privilege_type COLLATE "C")
         FROM pg_class o CROSS JOIN LATERAL aclexplode(coalesce(o.relacl,
             acldefault(CASE o.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, o.relowner))) AS g
         WHERE o.relkind IN ('r', 'p', 'v', 'm', 'S') AND g.privilege_type <> 'MAINTAIN' AND {_RELATION}

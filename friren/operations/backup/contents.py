@@ -70,7 +70,7 @@ def read_contents(session: psycopg.Connection[Any]) -> Contents:
         sequences={name: (value, value) for name, value in now.items()},
         migrations=_migrations(session),
         objects={kind: _objects(session, kind, query) for kind, query in CATALOG.items()},
-        roles=[name for (name,) in session.execute(ROLES)],
+        roles=sorted(name for (name,) in session.execute(ROLES)),
         skipped=[f"{what}: {count}" for what, count in session.execute(UNCOMPARED) if count],
     )
 
@@ -136,7 +136,8 @@ def _tables(session: psycopg.Connection[Any]) -> dict[str, Table]:
 def _migrations(session: psycopg.Connection[Any]) -> list[str]:
     if session.execute("SELECT to_regclass('public.django_migrations')").fetchone() == (None,):
         return []
-    return [name for (name,) in session.execute(MIGRATIONS)]
+    # Here and not there: each database sorts by a collation of its own.
+    return sorted(name for (name,) in session.execute(MIGRATIONS))
 
 
 def _objects(session: psycopg.Connection[Any], kind: str, query: str) -> dict[str, str]:

@@ -22,13 +22,16 @@ from friren.operations.backup.settings import LOCK_WAIT
 from friren.operations.backup.settings import programs as configured_programs
 from friren.operations.connectivity import connect_directly, one_line
 
-__all__ = ["Server", "connect", "environment", "find_programs", "last_words", "server_of"]
+__all__ = ["TEXT_OPTIONS", "Server", "connect", "environment", "find_programs", "last_words", "server_of"]
 
-# Work that an operator began takes what it takes; text comes out the same whatever the server's own settings.
+# Values come out as the same text whatever the settings of a server.
+TEXT_OPTIONS: Final = (
+    "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex "
+    "-c extra_float_digits=1 -c lc_monetary=C"
+)
+# Work that an operator began takes what it takes.
 _SESSION: Final = (
-    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 "
-    f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres "
-    "-c bytea_output=hex -c extra_float_digits=1"
+    f"-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout={LOCK_WAIT} {TEXT_OPTIONS}"
 )
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 # Where the packages of PostgreSQL put their programs: Debian, Red Hat, Homebrew, the installers of EDB.

@@ -9,6 +9,7 @@ transaction, and the old one is kept under another.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from friren.operations.backup.programs import Server, connect, find_programs, se
 from friren.operations.backup.shelf import Shelf
 from friren.operations.backup.verifying import compare
 from friren.operations.connectivity import one_line
-from friren.operations.provisioning import MAINTENANCE_DATABASE, create_database
+from friren.operations.provisioning import MAINTENANCE_DATABASE
 
 __all__ = ["Restored", "restore_backup"]
 
@@ -46,6 +47,8 @@ _SWAP_PAUSE_SECONDS: Final = 0.1
 # The words in the names of a database that is being restored, and of the one that it replaced.
 _BESIDE: Final = "restored"
 _ASIDE: Final = "before"
+# The providers of a database's locale, by their letter in the catalog, with the option that names the locale.
+_PROVIDERS: Final = {"c": ("libc", ""), "i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 # What PostgreSQL allows a name.
 _NAME_BYTES_MAX: Final = 63
 
@@ -144,11 +147,9 @@ def _replace(
     beside, kept = (_named(server.database, word, at) for word in (_BESIDE, _ASIDE))
     with connect(dbname=MAINTENANCE_DATABASE) as session:
         _clear_away(session, server.database)
-        (owner,) = session.execute(
-            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [server.database]
-        ).fetchone() or ("",)
+        made, lost = _like(session, server.database, beside)
         try:
-            session.execute(create_database(beside, owner=owner))
+            session.execute(made)
         except psycopg.Error as exc:
             raise BackupError(
                 f"a database to restore into cannot be made beside {server.database}: {one_line(exc)}. "
@@ -162,7 +163,39 @@ def _replace(
         except BaseException:
             session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(beside)))
             raise
-    return kept, skipped
+    return kept, skipped + lost
+
+
+def _like(session: psycopg.Connection[Any], name: str, beside: str) -> tuple[sql.Composed, list[str]]:
+    """Return the statement that makes an empty database in the locale of another, and what it has that is left out."""
+    # As JSON: the columns of a locale have other names in other versions of PostgreSQL.
+    row = session.execute(
+        "SELECT pg_get_userbyid(datdba), to_jsonb(d)::text, "
+        "EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = d.oid) FROM pg_database d WHERE datname = %s",
+        [name],
+    ).fetchone()
+    assert row is not None  # it was connected to
+    owner, text, settings_of_its_own = row
+    found = json.loads(text)
+    provider, option = _PROVIDERS[found["datlocprovider"]]
+    locale = found.get("datlocale") or found.get("daticulocale")
+    made = sql.SQL(
+        "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {} LOCALE_PROVIDER {}"
+    ).format(
+        sql.Identifier(beside),
+        sql.Identifier(owner),
+        sql.Literal(found["encoding"]),
+        sql.Literal(found["datcollate"]),
+        sql.Literal(found["datctype"]),
+        sql.Literal(provider),
+    )
+    if option:
+        made += sql.SQL(f" {option} {{}}").format(sql.Literal(locale))
+    left_out = {
+        "settings of the database (ALTER DATABASE … SET)": settings_of_its_own,
+        "privileges on the database (GRANT … ON DATABASE)": found["datacl"] is not None,
+    }
+    return made, [what for what, there in left_out.items() if there]
 
 
 def _clear_away(session: psycopg.Connection[Any], name: str) -> None:

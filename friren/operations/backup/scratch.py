@@ -17,7 +17,7 @@ from friren.embedded.binaries import Binaries, find_binaries
 from friren.embedded.cluster import DATABASE, OWNER
 from friren.errors import BackupError, ConfigurationError
 from friren.locking import exclusive
-from friren.operations.backup.programs import Server, find_programs
+from friren.operations.backup.programs import TEXT_OPTIONS, Server, find_programs
 from friren.operations.backup.settings import LOCK_SECONDS
 
 __all__ = ["Scratch", "scratch_server"]
@@ -41,8 +41,7 @@ class Scratch:
 
     def connect(self) -> psycopg.Connection[Any]:
         """Return a connection that reads what a backup reads, the way it does."""
-        options = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex"
-        session = psycopg.connect(self.server.conninfo, options=options, autocommit=True)
+        session = psycopg.connect(self.server.conninfo, options=TEXT_OPTIONS, autocommit=True)
         session.execute("SET search_path = pg_catalog")
         return session
 

@@ -138,7 +138,6 @@ def test_a_removal_that_is_killed_leaves_the_others_and_is_finished_by_the_next(
 
 
 RESTORING = [
-    ("shutil:copyfileobj", "half"),
     (f"{_BACKUP}.restoring:_swap", "before"),
     (f"{_BACKUP}.restoring:_swap", "after"),
 ]

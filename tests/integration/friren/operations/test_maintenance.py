@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import time
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +17,7 @@ from friren.embedded import locate
 from friren.operations import maintenance
 from friren.operations.maintenance import STEPS, maintain, months_ahead
 from tests.postgres import admin_connection, location
+from trading_engine.services import PriceRecorder
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -61,6 +64,24 @@ def test_dead_rows_are_vacuumed_and_counted_anew(worn, admin) -> None:
 def test_the_planner_counts_again_where_much_has_changed(worn, admin) -> None:
     assert of(maintain(["analyze"]), worn)["changed_rows"] >= 60000
     assert admin.execute("SELECT reltuples FROM pg_class WHERE relname = 'worn'").fetchone() == (6000,)
+
+
+def test_a_partitioned_table_is_counted_as_a_whole(admin, monkeypatch) -> None:
+    monkeypatch.setattr(maintenance, "LIMITS", {"rows": 20, "share": 0.05})
+    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    prices = {name: Decimal(1) for name in ("open", "high", "low", "close", "volume")}
+    PriceRecorder().record_bars(
+        [{"symbol": "AAA", "timestamp": start + dt.timedelta(days=10 * day), **prices} for day in range(30)]
+    )
+    until = time.monotonic() + 30
+    changed = "SELECT sum(n_mod_since_analyze) FROM pg_stat_user_tables WHERE relname LIKE 'trading_engine_price%'"
+    while admin.execute(changed).fetchone()[0] < 30:  # a session tells its counts now and then
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    done = of(maintain(["analyze"]), "public.trading_engine_price")
+    assert done["changed_rows"] >= 30
+    estimate = admin.execute("SELECT reltuples FROM pg_class WHERE relname = 'trading_engine_price'").fetchone()
+    assert estimate == (30,)
 
 
 def test_an_index_that_is_mostly_empty_is_rebuilt_beside_the_writers(worn, admin, monkeypatch) -> None:

@@ -73,6 +73,7 @@ def test_staff_reads_it_on_a_page(staff) -> None:
     page = staff.get("/health/").content.decode()
     assert "Not healthy" in page
     assert "cut at 10.0.0.7" in page
+    assert "all applied" in page
     assert ">books<" not in page
     assert ">books<" in staff.get("/health/?thorough").content.decode()
 

@@ -32,7 +32,7 @@ class World:
             if self.up:
                 self.circuit.succeeded()
             else:
-                self.circuit.failed()
+                self.circuit.failed(probe=True)
 
     def wait(self, seconds: float) -> None:
         """Let time pass, the background looking whenever a probe is due."""
@@ -68,6 +68,17 @@ def test_one_probe_at_a_time() -> None:
     assert world.circuit.state is State.HALF_OPEN
 
 
+def test_a_late_report_does_not_end_the_probe_that_is_under_way() -> None:
+    world = World()
+    world.circuit.failed()
+    world.now += PROBE_SECONDS_MAX
+    assert world.circuit.begin_probe()
+    assert not world.circuit.failed()
+    assert world.circuit.state is State.HALF_OPEN
+    world.circuit.failed(probe=True)
+    assert round(world.circuit.seconds_to_probe(), 6) == 2 * PROBE_SECONDS_FIRST
+
+
 def test_the_pause_doubles_to_its_ceiling() -> None:
     world = World()
     world.up = False
@@ -80,11 +91,11 @@ def test_the_pause_doubles_to_its_ceiling() -> None:
 
 def test_a_year_of_failures_is_no_overflow() -> None:
     circuit = Circuit(clock=lambda: 0.0, jitter=lambda: 0.0)
+    circuit.failed()
     for _ in range(5000):
-        circuit.failed()
         circuit._probe_at = 0.0
         assert circuit.begin_probe()
-    circuit.failed()
+        circuit.failed(probe=True)
     assert circuit.succeeded()
 
 

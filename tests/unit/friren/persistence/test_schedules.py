@@ -68,11 +68,11 @@ def test_passing_trouble_is_tried_again_after_a_pause_of_full_jitter(state) -> N
 @given(st.integers(1, 100), st.floats(0, 1))
 def test_the_pause_of_a_probe_is_chances_share_of_a_ceiling_that_doubles_to_half_a_second(failures, chance) -> None:
     circuit = Circuit(clock=lambda: 0.0, jitter=lambda: chance)
+    circuit.failed()
     for _ in range(failures):
-        circuit.failed()
         circuit._probe_at = 0.0
         assert circuit.begin_probe()
-    circuit.failed()
+        circuit.failed(probe=True)
     ceiling = min(PROBE_SECONDS_MAX, PROBE_SECONDS_FIRST * 2**failures)
     assert circuit.seconds_to_probe() == max(PROBE_SECONDS_MIN, ceiling * chance)
 
