@@ -41,11 +41,12 @@ class Buffer:
 
     Attributes:
         queue: what waits, the oldest first; to look at, not to change.
+        relieving: held by the one who moves records out: two at a time would each drop what the other has moved.
     """
 
     def __init__(self, *, records_max: int = BUFFER_RECORDS_MAX, bytes_max: int = BUFFER_BYTES_MAX) -> None:
         self._records_max, self._bytes_max = records_max, bytes_max
-        self._lock = threading.Lock()
+        self._lock, self.relieving = threading.Lock(), threading.Lock()
         self.queue: collections.deque[Buffered] = collections.deque()
         self._bytes = 0
         self._losses: dict[str, Loss] = {}

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from friren.persistence.bell import Bell
+
 __all__ = ["CLOCK", "Clock"]
 
 
@@ -19,7 +21,7 @@ class Clock:
     # From 0 to 1: keeps rivals apart.
     jitter = staticmethod(random.random)
 
-    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+    def wait(self, event: threading.Event | Bell, timeout: float | None) -> bool:
         """Wait until an event is set; return whether it is."""
         return event.wait(timeout)
 

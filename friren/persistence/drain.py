@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from friren.persistence import settings
 from friren.persistence.ahead import Readable, ReadAhead
 from friren.persistence.batches import apply_batch, is_foundation, prepare
+from friren.persistence.bell import Bell
 from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.copy import is_refusal
 from friren.persistence.cursors import Drained, FencedError, Moved, lock_cursor, move_cursor, read_cursor
@@ -82,7 +83,7 @@ class Drainer:
         self._seq: int | None = None
         self._position = 0
         self._waits = ParentWaits(clock.now)
-        self._awake, self._hurried, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._awake, self._hurried, self._stopping = Bell(), Bell(), threading.Event()
 
     @property
     def position(self) -> int:
@@ -191,8 +192,7 @@ class Drainer:
 
     def wake(self) -> None:
         """Something was appended: do not wait for the next look. Cheap enough for every append."""
-        if not self._awake.is_set():
-            self._awake.set()
+        self._awake.set()
 
     def hurry(self) -> None:
         """Somebody waits for what was appended: do not let more gather."""

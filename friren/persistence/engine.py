@@ -20,6 +20,7 @@ from friren.core.ids import new_id
 from friren.errors import StopTradingError
 from friren.persistence.adoption import adopt
 from friren.persistence.aliases import alias_of
+from friren.persistence.bell import Bell
 from friren.persistence.buffer import Buffer, Buffered
 from friren.persistence.circuit import Circuit
 from friren.persistence.clock import CLOCK, Clock
@@ -83,11 +84,10 @@ class Engine:
         self._writes = direct(alias_of(using, "writes"), deadline=deadline)
         self._patient = direct(alias_of(using, "patient"), deadline=PATIENT_DEADLINE_SECONDS)
         self._lock = threading.Lock()
-        self._relieving = threading.Lock()  # two at a time would each drop what the other has moved
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self._threads: list[threading.Thread] = []
-        self._something, self._closing, self._reachable = (threading.Event() for _ in range(3))
+        self._something, self._closing, self._reachable = Bell(), threading.Event(), threading.Event()
         self._start(self._keep, "keeper")
         self._start(self._adopt, "adopter")
 
@@ -176,9 +176,10 @@ class Engine:
         with self._lock:
             if self._journal is None:
                 journal = Journal(self.root, self.address, producer=self.producer)
-                self._drainer = Drainer(journal, using=self.using, clock=self.clock)
-                self._journal = journal
-                self._start(self._drainer.run, "drainer")
+                drainer = Drainer(journal, using=self.using, clock=self.clock)
+                # Before anything can be appended: a caller that is cut off here leaves none that nobody drains.
+                self._start(drainer.run, "drainer")
+                self._drainer, self._journal = drainer, journal
             return self._journal
 
     def _remember(self, fact: Fact, record: Buffered) -> WriteOutcome:
@@ -206,8 +207,7 @@ class Engine:
         while not self._closing.is_set():
             self._something.clear()
             self._connect()
-            if len(self.buffer.queue):
-                self.relieve()
+            self.relieve()
             pause = self.circuit.seconds_to_probe()
             if len(self.buffer.queue):
                 pause = min(RELIEF_SECONDS, RELIEF_SECONDS if pause is None else pause)
@@ -247,8 +247,9 @@ class Engine:
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
-        with self._relieving:
-            relieve(self.buffer, append=self._append, store=self.store, producer=self.producer)
+        if not len(self.buffer.queue):
+            return
+        relieve(self.buffer, append=self._append, store=self.store, producer=self.producer)
         if not len(self.buffer.queue):
             log.warning("the records that were in memory are safe")
 
@@ -277,11 +278,9 @@ class Engine:
             self.clock.sleep(min(FLUSH_LOOK_SECONDS, max(0.0, until - self.clock.now())))
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Flush within `timeout` seconds, then end; what is left is in the journal for the next process."""
-        # A database that is known to be away is not waited for.
+        """Flush within `timeout` seconds unless the database is away, then end; the journal keeps what is left."""
         done = self.flush(timeout if self.circuit.closed else 0.0)
-        if len(self.buffer.queue):
-            self.relieve()  # the last chance of what only memory has
+        self.relieve()  # the last chance of what only memory has
         self._closing.set()
         self._reachable.set()
         self._wake()

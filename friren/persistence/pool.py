@@ -45,26 +45,44 @@ class Pool:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._ready: collections.deque[BaseDatabaseWrapper] = collections.deque()
-        self._open = 0
+        self._all: set[BaseDatabaseWrapper] = set()
+        # By thread. A call that an exception from outside cut off may not have given back what it had.
+        self._lent: dict[int, BaseDatabaseWrapper] = {}
         self._wanted = 0
 
     @property
     def open(self) -> int:
         """How many connections are open, lent ones included."""
-        return self._open
+        return len(self._all)
 
     def borrow(self, until: float) -> BaseDatabaseWrapper | None:
         """Return an open connection, None when there is none at `until` (by its clock) or none can be had."""
+        thread = threading.get_ident()
         with self._lock:
+            if thread in self._lent:
+                self._forget(thread)
             if not self._ready and not self._await(until):
                 return None
             # The one used last: the others may rest, and what rests long is found out by the server's end.
-            return self._ready.pop()
+            # It is noted before it is taken, and given back before the note goes.
+            self._lent[thread] = wrapper = self._ready[-1]
+            self._ready.pop()
+            return wrapper
+
+    def _forget(self, thread: int) -> None:
+        """Close what this thread has not given back; called with the lock held."""
+        wrapper = self._lent.pop(thread)
+        if wrapper in self._ready or wrapper in self._lent.values():
+            return  # its call was cut off before it took it, or after it gave it back
+        self._all.discard(wrapper)
+        connection: Any = wrapper.connection
+        if connection is not None:
+            connection.close()
 
     def _await(self, until: float) -> bool:
         self._wanted += 1
         try:
-            if self._open < self._size:
+            if len(self._all) < self._size:
                 self._wake()
             left = until - self._clock.now()
             met = self._clock.wait_for(self._changed, lambda: bool(self._ready) or not self._usable(), left)
@@ -96,7 +114,8 @@ class Pool:
             else:
                 if sound:
                     connection.close()
-                self._open -= 1
+                self._all.discard(wrapper)
+            self._lent.pop(threading.get_ident(), None)
             if self._wanted:
                 self._changed.notify()
 
@@ -109,7 +128,7 @@ class Pool:
         """
         while True:
             with self._changed:
-                if self._wanted <= len(self._ready) or self._open >= self._size:
+                if self._wanted <= len(self._ready) or len(self._all) >= self._size:
                     return
             self.connect()
 
@@ -124,7 +143,7 @@ class Pool:
                 wrapper.connection.close()
             raise
         with self._changed:
-            self._open += 1
+            self._all.add(wrapper)
             self._ready.append(wrapper)
             self._changed.notify()
 
@@ -135,9 +154,10 @@ class Pool:
 
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back, unless the database is usable again."""
-        with self._changed:
+        with self._lock:  # not by way of the condition: a caller may be cut off here, and must not keep it
             while self._ready:
-                connection: Any = self._ready.pop().connection
+                wrapper = self._ready.pop()
+                self._all.discard(wrapper)
+                connection: Any = wrapper.connection
                 connection.close()
-                self._open -= 1
             self._changed.notify_all()

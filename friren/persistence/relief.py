@@ -26,11 +26,22 @@ def relieve(buffer: Buffer, *, append: Append, store: Store, producer: UUID) -> 
     """
     Move the records of `buffer` to the disk, or past it into the database, and write down what was lost.
 
+    Does nothing while another thread is at it.
+
     Args:
         append: `append(payload, sync=)` takes a record into the journal, or returns False.
         store: runs a write on a ready connection, or returns None.
         producer: who lost what was lost.
     """
+    if not buffer.relieving.acquire(blocking=False):
+        return
+    try:
+        _move(buffer, append, store, producer)
+    finally:
+        buffer.relieving.release()
+
+
+def _move(buffer: Buffer, append: Append, store: Store, producer: UUID) -> None:
     while (record := buffer.first()) is not None:
         if not append(record.payload, sync=record.sync) and not _store(record, store):
             return

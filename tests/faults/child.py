@@ -96,11 +96,13 @@ class Diary:
 
     Attributes:
         seconds: what each call took, with its key and when it began (time.monotonic()).
+        interrupted: whether what a call raises may come of one that struck it from outside: it is unknown then.
     """
 
     def __init__(self, path: str) -> None:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.seconds: list[tuple[float, str, float]] = []
+        self.interrupted: Callable[[], bool] = lambda: False
 
     def begins(self, key: str) -> None:
         os.write(self._handle, f"A {key}\n".encode())
@@ -114,6 +116,8 @@ class Diary:
         try:
             receipt = method(*arguments, **told)
         except Exception as exc:  # noqa: BLE001 - none may leave a logger: it is written down
+            if self.interrupted():
+                return None
             text = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
             os.write(self._handle, f"E {key} {text}\n".encode())
             return None

@@ -50,7 +50,7 @@ FAILPOINTS: Final = {
     "journal: after a sync, its callers not told": Failpoint(f"{_FILES}.datasync", "after", dense=True),
     "journal: a segment is created, without a header": Failpoint(f"{_FILES}.create", "after"),
     "journal: a segment is begun, without a record": Failpoint(
-        "friren.persistence.journal.journal:begin_segment", "after"
+        "friren.persistence.journal.writing:begin_segment", "after"
     ),
     "journal: before a drained segment is removed": Failpoint(f"{_FILES}.unlink", "before"),
     "journal: after a drained segment is removed": Failpoint(f"{_FILES}.unlink", "after"),

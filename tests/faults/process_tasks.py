@@ -26,7 +26,7 @@ from tests.faults.script import ACCOUNT, VENUE, details_of, key_of
 from tests.faults.sockets import connections_of, pools_at_rest
 from trading_engine.services import TradeLogger
 
-__all__ = ["cancel", "fork_under_load", "log_until_terminated", "short_threads"]
+__all__ = ["cancel", "fork_under_load", "log_until", "log_until_terminated", "report", "short_threads"]
 
 # Stands in keys for the first thread of a child's child; its own threads are numbered from 0.
 CHILDREN = 100
@@ -50,7 +50,7 @@ def fork_under_load(orders: Orders) -> None:
     start = multiprocessing.get_context(options["method"]).Process
     diary, stop = Diary(orders.log), threading.Event()
     bots = [Bot(diary, cycle=orders.number, thread=thread, mode="mixed") for thread in range(2)]
-    loggers = [threading.Thread(target=_log_until, args=(bot, orders.number, n, stop)) for n, bot in enumerate(bots)]
+    loggers = [threading.Thread(target=log_until, args=(bot, orders.number, n, stop)) for n, bot in enumerate(bots)]
     for logger in loggers:
         logger.start()
     while len(diary.seconds) < 16:
@@ -75,7 +75,7 @@ def fork_under_load(orders: Orders) -> None:
     for logger in loggers:
         logger.join()
     flushed = engine_for().flush(60)
-    _report(orders, statuses=statuses, connections=mine, flushed=flushed, pools=pools_at_rest())
+    report(orders, statuses=statuses, connections=mine, flushed=flushed, pools=pools_at_rest())
 
 
 def doomed(number: int) -> bool:
@@ -83,7 +83,8 @@ def doomed(number: int) -> bool:
     return number % 3 == CHILDREN % 3
 
 
-def _log_until(bot: Bot, cycle: int, thread: int, stop: threading.Event) -> None:
+def log_until(bot: Bot, cycle: int, thread: int, stop: threading.Event) -> None:
+    """Make calls until told to stop."""
     index = 0
     while not stop.is_set():
         bot.step(key_of(cycle, thread, index))
@@ -99,7 +100,8 @@ def _wait_for(path: Path) -> None:
         time.sleep(0.001)
 
 
-def _report(orders: Orders, **told: Any) -> None:
+def report(orders: Orders, **told: Any) -> None:
+    """Leave what there is to tell beside the history."""
     Path(f"{orders.log}.report").write_text(json.dumps(told))
 
 
@@ -115,7 +117,7 @@ def short_threads(orders: Orders) -> None:
             thread.join()
         most = max(most, len(connections_of()))
     flushed = engine_for().flush(60)
-    _report(orders, most=most, flushed=flushed, pools=pools_at_rest(), threads=threading.active_count())
+    report(orders, most=most, flushed=flushed, pools=pools_at_rest(), threads=threading.active_count())
 
 
 def cancel(orders: Orders) -> None:
@@ -128,7 +130,7 @@ def cancel(orders: Orders) -> None:
         asyncio.run(_cancelled_calls(call, diary, orders, loop, counts))
     after = asyncio.run(_calls_at_once(call, diary, orders, thread=loops))
     flushed = engine_for().flush(60)
-    _report(orders, **counts, after=after, flushed=flushed, pools=pools_at_rest())
+    report(orders, **counts, after=after, flushed=flushed, pools=pools_at_rest())
 
 
 async def _cancelled_calls(call: Twins, diary: Diary, orders: Orders, loop: int, counts: dict[str, int]) -> None:
@@ -195,9 +197,9 @@ def log_until_terminated(orders: Orders) -> None:
     mode = orders.options["mode"]
     bots = [Bot(diary, cycle=orders.number, thread=thread, mode=mode) for thread in range(2)]
     stop = threading.Event()
-    threading.Thread(target=_log_until, args=(bots[1], orders.number, 1, stop), daemon=True).start()
+    threading.Thread(target=log_until, args=(bots[1], orders.number, 1, stop), daemon=True).start()
     try:
-        _log_until(bots[0], orders.number, 0, stop)
+        log_until(bots[0], orders.number, 0, stop)
     except SystemExit:
         stop.set()
         threading._shutdown()

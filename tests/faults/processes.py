@@ -17,6 +17,7 @@ from friren.persistence.settings import CONNECTIONS_MAX
 from tests.faults.crew import Child, Crew
 from tests.faults.ground import Ground
 from tests.faults.history import Call, Told, read_history
+from tests.faults.kills import SMALL as SMALL_PIECES
 from tests.faults.kills import Result, judge, taken
 from tests.faults.outages import outcomes
 from tests.faults.preloaded import requests_while_workers_die
@@ -26,6 +27,8 @@ __all__ = ["FULL", "SMALL", "Sizes", "through_all"]
 
 # Connections beside those of the two pools: the drainer's and the adopter's, each one of its own.
 BESIDE_POOLS = 2
+# A call is interrupted at a moment within this, if it takes so long.
+LONGEST_CALL_SECONDS = 0.003
 
 
 @dataclasses.dataclass
@@ -53,15 +56,18 @@ class Sizes:
     cancelled: int
     workers_killed: int
     terminated: int
+    interrupted: int
 
 
-SMALL = Sizes(rounds=1, children=2, threads=32, cancelled=100, workers_killed=3, terminated=4)
-FULL = Sizes(rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200, terminated=200)
+SMALL = Sizes(rounds=1, children=2, threads=32, cancelled=100, workers_killed=3, terminated=4, interrupted=300)
+FULL = Sizes(
+    rounds=50, children=4, threads=5_000, cancelled=1_000, workers_killed=200, terminated=50, interrupted=3_000
+)
 
 
 def through_all(crew: Crew, *, sizes: Sizes, seed: int) -> Result:
     """
-    Fork, spawn, let threads end, cancel calls, preload gunicorn, send SIGTERM: one after another, judged together.
+    Fork, spawn, let threads end, cancel and interrupt calls, preload gunicorn, send SIGTERM: all judged together.
 
     Args:
         crew: on a server of its own, which is stopped and started.
@@ -72,7 +78,8 @@ def through_all(crew: Crew, *, sizes: Sizes, seed: int) -> Result:
         "threads": _threads(crew, 3, count=sizes.threads),
         "cancel": _cancelled(crew, 4, loops=3, count=sizes.cancelled),
         "preload": Part(*requests_while_workers_die(crew, 5, kills=sizes.workers_killed, seed=seed)),
-        "terminate": _terminated(crew, 6, cycles=sizes.terminated, seed=seed),
+        "interrupt": _interrupted(crew, 6, count=sizes.interrupted),
+        "terminate": _terminated(crew, 9, cycles=sizes.terminated, seed=seed),
     }
     history = [call for part in parts.values() for call in part.history]
     result = judge(crew, history)
@@ -89,15 +96,17 @@ def _children(crew: Crew, number: int, *, method: str, rounds: int, children: in
     with crew.at_work("fork_under_load", number=number, options=options) as child:
         told = _report_of(crew, child)
         wrong = _slots(told)
-        parents = set(told["connections"])
+        parents, opening = set(told["connections"]), 0
         for path in sorted(crew.folder.glob(f"{child.log.name}.*.child")):
             own = json.loads(path.read_text())
             path.unlink()
             wrong += [f"{path.name}: {line}" for line in _slots(own)]
             if parents & set(own["connections"]):
                 wrong.append(f"{path.name} uses connections of its parent")
-            if own["inherited"]:
-                wrong.append(f"{path.name} keeps connections of its parent open")
+            opening += len(own["inherited"])
+            # One that the parent is just opening, by its keeper or its drainer, is not known yet when it forks.
+            if len(own["inherited"]) > 1:
+                wrong.append(f"{path.name} keeps connections of its parent open: {own['inherited']}")
         killed = told["statuses"].count(-signal.SIGKILL)
         if len(told["statuses"]) != told["statuses"].count(0) + killed or killed == 0:
             wrong.append(f"children ended with {told['statuses']}")
@@ -105,7 +114,10 @@ def _children(crew: Crew, number: int, *, method: str, rounds: int, children: in
     for path in sorted(crew.folder.glob(f"{child.log.name}.*.diary")):
         history += read_history(path, entity_of=entity_of)
         path.unlink()
-    return Part(history, wrong, {"children": len(told["statuses"]), "killed": killed})
+    if opening > len(told["statuses"]) // 20:
+        wrong.append(f"{opening} children keep a connection of their parent open")
+    figures = {"children": len(told["statuses"]), "killed": killed, "forked_while_opening": opening}
+    return Part(history, wrong, figures)
 
 
 def _threads(crew: Crew, number: int, *, count: int) -> Part:
@@ -131,6 +143,21 @@ def _cancelled(crew: Crew, number: int, *, loops: int, count: int) -> Part:
     return Part(history, _slots(told) + wrong, figures)
 
 
+def _interrupted(crew: Crew, first: int, *, count: int) -> Part:
+    """Cut calls off at random moments, as Ctrl-C does; what is logged before, beside and after them is there."""
+    part = Part([], [], {"interrupted": 0})
+    for number, mode in enumerate(("direct", "journal", "mixed"), first):
+        options = {"mode": mode, "count": count, "seconds": LONGEST_CALL_SECONDS}
+        with crew.at_work("interrupt", number=number, options=options, settings=SMALL_PIECES) as child:
+            told = _report_of(crew, child)
+        part.history += taken(child)
+        part.wrong += _slots(told)
+        part.figures["interrupted"] += told["interrupted"]
+    if not part.figures["interrupted"]:
+        part.wrong.append("no call was interrupted")
+    return part
+
+
 def _terminated(crew: Crew, first: int, *, cycles: int, seed: int) -> Part:
     """
     Send SIGTERM to processes that log while PostgreSQL is away, under Python's own handler and one that exits.
@@ -144,21 +171,22 @@ def _terminated(crew: Crew, first: int, *, cycles: int, seed: int) -> Part:
         handler, refusing = ("default", "exit")[number % 2], number % 4 > 1
         if refusing:
             crew.do("recover")  # nobody reads there while the journal is out of the way
-        mode = "mixed" if number % 8 > 3 and not refusing else "direct"
-        with crew.at_work(
-            "log_until_terminated", number=first + number, options={"handler": handler, "mode": mode}
-        ) as child:
-            child.began(2_000)
-            with _refusing_disk(crew.ground) if refusing else contextlib.nullcontext():
+        options = {"handler": handler, "mode": "mixed" if number % 8 > 3 and not refusing else "direct"}
+        with contextlib.ExitStack() as disk:
+            if refusing:
+                disk.enter_context(_refusing_disk(crew.ground))  # from the start: who has a segment open, keeps it
+            with crew.at_work("log_until_terminated", number=first + number, options=options) as child:
+                child.began(2_000)
                 crew.ground.server.stop()
                 _wait_for(child, "BUFFERED" if refusing else "JOURNALED", chance.randint(1, 50))
                 if handler == "default":
                     os.kill(child.pid, signal.SIGTERM)
                     child.wait()
-            if handler == "exit":
-                os.kill(child.pid, signal.SIGTERM)
-            if (status := child.wait()) != (-signal.SIGTERM if handler == "default" else 0):
-                wrong.append(f"{handler}: ended with {status}")
+                disk.close()
+                if handler == "exit":
+                    os.kill(child.pid, signal.SIGTERM)
+                if (status := child.wait()) != (-signal.SIGTERM if handler == "default" else 0):
+                    wrong.append(f"{handler}: ended with {status}")
         crew.ground.server.start()
         found = taken(child)
         buffered = sum(call.outcome == "BUFFERED" for call in found)

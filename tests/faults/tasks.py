@@ -20,6 +20,7 @@ from friren.persistence.replay import replay
 from portfolio_manager.data_logger import PortfolioTracker
 from tests.faults.bank_tasks import bank_books, make_deals, open_bank
 from tests.faults.child import Bot, Diary, log_from_threads
+from tests.faults.interrupts import interrupt
 from tests.faults.orders import Orders
 from tests.faults.poisoned_journal import drain_both
 from tests.faults.process_tasks import cancel, fork_under_load, log_until_terminated, short_threads
@@ -27,8 +28,8 @@ from tests.faults.script import ACCOUNT
 from tests.faults.waits import log_and_time
 
 __all__ = [
-    "account", "bank_books", "cancel", "drain_both", "fork_under_load", "log", "log_and_fork", "log_and_time",
-    "log_until_terminated", "make_deals", "open_bank", "recover", "short_threads",
+    "account", "bank_books", "cancel", "drain_both", "fork_under_load", "interrupt", "log", "log_and_fork",
+    "log_and_time", "log_until_terminated", "make_deals", "open_bank", "recover", "short_threads",
 ]  # fmt: skip
 
 # Stands in keys for the thread of a forked child.

@@ -16,8 +16,8 @@ SEED = 20261120
 
 @pytest.fixture(scope="module")
 def crew():
-    """On a server of its own: what two experiments log is told apart by its venue."""
-    with own_server(**FAST) as ground, Crew(ground) as made:
+    """On a server of its own, with patience for a busy machine; what the two experiments log is told apart by venue."""
+    with own_server(**FAST) as ground, Crew(ground, FRIREN_WRITE_DEADLINE="10") as made:
         yield made
 
 

@@ -13,7 +13,7 @@ from friren.persistence.journal.address import Address
 from friren.persistence.journal.errors import SegmentLeftError
 from friren.persistence.journal.files import Files
 from friren.persistence.journal.reader import JournalReader
-from friren.persistence.journal.segment import SegmentName
+from friren.persistence.journal.segment import SegmentName, segment_names
 
 __all__ = ["ADDRESS_FILE", "begin_segment", "journals_of", "journals_under", "make_producer_directory"]
 
@@ -64,9 +64,9 @@ def begin_segment(
         OSError: it cannot be made; nothing is left behind.
         SegmentLeftError: likewise, but its name may be left.
     """
-    name = SegmentName(first_seq, 0)
-    while (directory / name.file_name).exists():
-        name = name._replace(attempt=name.attempt + 1)
+    # Behind every try at that number that is still there: an earlier one may have been given up already.
+    tries = [found.attempt for found in segment_names(directory) if found.first_seq == first_seq]
+    name = SegmentName(first_seq, max(tries, default=-1) + 1)
     path = directory / name.file_name
     draft = path.with_name(f".{path.name}")
     handle = _create_anew(draft, files)

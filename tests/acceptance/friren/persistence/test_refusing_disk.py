@@ -120,9 +120,8 @@ def test_records_are_buffered_and_follow_in_order_after_relief(migrated, logger,
     assert log.count("are safe") == 1, log
 
 
-def test_from_eighty_per_cent_on_no_risk_is_taken_and_fills_still_are(migrated, logger) -> None:
-    disk = _NotADirectory(migrated)
-    disk.begin()
+@pytest.mark.parametrize("disk", [_NotADirectory, pytest.param(_FullDisk, marks=needs_mount)], indirect=True)
+def test_from_eighty_per_cent_on_no_risk_is_taken_and_fills_still_are(migrated, logger, disk) -> None:
     one = logger("log_in_turns", str(BUFFER), "direct", FRIREN_WRITE_DEADLINE="10")
     one.expect("ready")
     migrated.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import multiprocessing
 import os
@@ -16,6 +17,8 @@ from friren.persistence.engines import engine_for
 from friren.persistence.journal import Record, journals_of
 from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.booking import later
+from portfolio_manager.data_logger import PortfolioTracker
+from tests.interruptions import cut_off
 from trading_engine.models import Trade
 from trading_engine.services import TradeLogger
 
@@ -112,3 +115,20 @@ def test_what_only_memory_has_is_written_when_the_process_ends_if_the_disk_takes
     assert [str(receipt.id) in record.payload.decode() for receipt, record in zip(kept, records, strict=True)] == [
         True
     ] * 3
+
+
+@pytest.mark.parametrize("method", ["log_trade", "record_trade"])
+def test_wherever_a_call_is_cut_off_it_keeps_no_connection(book, method) -> None:
+    """As by Ctrl-C: the next call of that thread gives back what the one cut off had, and works."""
+    service = TradeLogger(account=book) if method == "log_trade" else PortfolioTracker(book)
+    call = getattr(service, method)
+    call(**FILL)
+    engine = engine_for()
+    pool = (engine._writes if method == "log_trade" else engine._patient).pool
+    for at in itertools.count(1):
+        cut = cut_off(lambda: call(**FILL), at=at, within=("persistence/pool.py", "persistence/direct.py"))
+        assert call(**FILL).outcome is WriteOutcome.STORED, at
+        assert (pool.open, pool._wanted, pool._lent) == (len(pool._ready), 0, {}), at
+        if not cut:
+            break
+    assert at > 15
