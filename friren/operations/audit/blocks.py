@@ -11,7 +11,7 @@ import msgspec
 from friren.operations.audit.layout import Layout
 from friren.operations.models import AuditBlock
 
-__all__ = ["GENESIS", "Block", "Sealed"]
+__all__ = ["GENESIS", "Block", "Sealed", "layout_of_row", "moment_text"]
 
 # What the first block has for the hash of the one before it.
 GENESIS: Final = bytes(32)

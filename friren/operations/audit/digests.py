@@ -8,7 +8,7 @@ sealed, and again for all of them when somebody wants to know.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from friren.core.models import FactModel
 from friren.operations.audit.compare import Fault
@@ -16,7 +16,8 @@ from friren.persistence.facts import FieldSpec, spec_of
 
 __all__ = ["altered"]
 
-ROWS_AT_ONCE = 2_000
+# What one fetch brings; a row may hold long texts.
+ROWS_AT_ONCE: Final = 2_000
 
 
 def altered(model: type[FactModel], first: int, last: int, *, using: str) -> Iterator[Fault]:
@@ -24,7 +25,7 @@ def altered(model: type[FactModel], first: int, last: int, *, using: str) -> Ite
     spec = spec_of(model)
     digested = [(field, _attribute(model, field)) for field in spec.fields.values() if field.digested]
     keys = _NaturalKeys(model, using)
-    rows = model._default_manager.using(using).filter(recorded_seq__range=(first, last)).order_by("recorded_seq")
+    rows = model._default_manager.using(using).filter(recorded_seq__range=(first, last)).order_by()
     columns = ("id", "recorded_seq", "digest", *(attribute for _field, attribute in digested))
     for key, seq, digest, *values in rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE):
         told: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from pgtrigger import ReadOnly
 
 from friren.core.models import FactModel
 
-__all__ = ["ARCHIVE_SCHEMA", "Layout", "Reference", "layouts", "model_of"]
+__all__ = ["ARCHIVE_SCHEMA", "Layout", "Reference", "layouts", "model_of", "sources"]
 
 # Where archived rows of a table lie: a table of the same name, with the same numbers.
 ARCHIVE_SCHEMA = "archive"

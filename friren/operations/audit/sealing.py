@@ -32,7 +32,7 @@ from friren.operations.models import AuditBlock
 from friren.persistence.audit import record_operation
 from friren.persistence.journal.files import FILES
 
-__all__ = ["SealReport", "accept_restore", "head_in", "head_of", "rotate_key", "seal"]
+__all__ = ["SealReport", "accept_restore", "head_in", "head_of", "read_exported", "rotate_key", "seal"]
 
 # An import of a million rows is one transaction of some seconds; what runs longer is worth a look.
 WAIT_SECONDS: Final = 60.0
