@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import UUID
 
+from django.db import connections
 from django.utils import timezone
 
 from friren.persistence import settings
+from friren.persistence.direct import line
 from friren.persistence.drain import Drained, Drainer
 from friren.persistence.journal import Address, JournalReader, journals_of
 from friren.persistence.models import JournalCursor
 
-__all__ = ["adopt", "drain_together", "left_behind"]
+__all__ = ["adopt", "drain_together", "keep_adopting", "left_behind"]
+
+log = logging.getLogger(__name__)
 
 # How soon a journal whose facts wait for rows of another one is looked at again.
 LOOK_AGAIN_SECONDS = 0.1
@@ -35,6 +40,26 @@ def adopt(
         DatabaseError: the database is in trouble; what was moved so far is moved.
     """
     return drain_together(left_behind(root, address, using=using), using=using, timeout=timeout, adopter=adopter)
+
+
+def keep_adopting(root: Path, address: Address, *, using: str, adopter: UUID, wait: Callable[[float], bool]) -> None:
+    """
+    Do so now and every now and then, whatever stands in the way; for a thread of its own.
+
+    Args:
+        wait: waits some seconds; returns whether to end.
+    """
+    pause = 0.0
+    while not wait(pause):
+        pause = settings.ADOPT_IDLE_SECONDS
+        try:
+            if journals_of(root, address):
+                adopt(root, address, using=using, adopter=adopter)
+        except Exception as exc:  # noqa: BLE001 - it is tried again; `replay` and `health` say what stands in the way
+            log.debug("journals of other processes cannot be drained now: %s", line(exc))
+            pause = settings.PROBE_SECONDS_MAX
+        finally:
+            connections[using].close()
 
 
 def left_behind(root: Path, address: Address, *, using: str = "default") -> list[JournalReader]:

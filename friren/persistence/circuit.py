@@ -99,6 +99,12 @@ class Circuit:
             self._state = State.HALF_OPEN
             return True
 
+    def hasten(self) -> None:
+        """Let the next probe begin now: somebody else was answered."""
+        with self._lock:
+            if self._state is State.OPEN:
+                self._probe_at = self._clock()
+
     def seconds_to_probe(self) -> float | None:
         """Return how long until a probe is due, None while none will be."""
         with self._lock:

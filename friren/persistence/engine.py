@@ -18,7 +18,7 @@ from django.db import connections
 
 from friren.core.ids import new_id
 from friren.errors import StopTradingError
-from friren.persistence.adoption import adopt
+from friren.persistence.adoption import keep_adopting
 from friren.persistence.aliases import alias_of
 from friren.persistence.bell import Bell
 from friren.persistence.buffer import Buffer, Buffered
@@ -28,17 +28,15 @@ from friren.persistence.codec import encode
 from friren.persistence.direct import Direct, line
 from friren.persistence.drain import Drainer
 from friren.persistence.facts import Fact
-from friren.persistence.journal import Address, Journal, JournalUnavailableError, journals_of
+from friren.persistence.journal import Address, Journal, JournalUnavailableError
 from friren.persistence.policies import KindPolicy, policy_of
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.relief import relieve
 from friren.persistence.settings import (
-    ADOPT_IDLE_SECONDS,
     BACKLOG_SHARE,
     CALL_DEADLINE_SECONDS,
     CLOSE_SECONDS,
     PATIENT_DEADLINE_SECONDS,
-    PROBE_SECONDS_MAX,
     READ_PROBE_SECONDS,
     RELIEF_SECONDS,
 )
@@ -233,17 +231,8 @@ class Engine:
     def _adopt(self) -> None:
         """Drain what dead processes left for this database, now and every now and then."""
         self.clock.wait(self._reachable, None)
-        while not self._closing.is_set():
-            pause = ADOPT_IDLE_SECONDS
-            try:
-                if journals_of(self.root, self.address):
-                    adopt(self.root, self.address, using=self.using, adopter=self.producer)
-            except Exception as exc:  # noqa: BLE001 - it is tried again; `replay` and `health` say what stands in the way
-                log.debug("journals of other processes cannot be drained now: %s", line(exc))
-                pause = PROBE_SECONDS_MAX
-            finally:
-                connections[self.using].close()
-            self.clock.wait(self._closing, pause)
+        wait = partial(self.clock.wait, self._closing)
+        keep_adopting(self.root, self.address, using=self.using, adopter=self.producer, wait=wait)
 
     def relieve(self) -> None:
         """Move what is in memory to the disk, or into the database, in order, as far as they take it."""
@@ -261,8 +250,18 @@ class Engine:
         return self._journal.last_seq if self._journal is not None else 0
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything accepted before this call is in the database; False when it is not in time."""
+        """Wait until everything accepted before this call is stored, and can be read; False when it is not in time."""
         until = self.clock.now() + timeout
+        behind = self.backlog > 0
+        done = self._drained(until)
+        # The drainer may have found the database before the callers' side did.
+        while done and behind and not self.circuit.closed and self.clock.now() < until:
+            self.circuit.hasten()
+            self._wake()
+            self.clock.sleep(FLUSH_LOOK_SECONDS)
+        return done
+
+    def _drained(self, until: float) -> bool:
         wanted: int | None = None
         while True:
             if not len(self.buffer.queue):

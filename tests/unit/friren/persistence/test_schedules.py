@@ -95,6 +95,21 @@ def test_who_waits_for_the_drain_is_told_in_time_whether_all_is_stored(script, t
     assert stored or took >= min(timeout, DRAINED_SILENCE_SECONDS) - schedules.CLOSE
 
 
+@settings(max_examples=100)
+@given(schedules.scripts("up", *AWAY), st.integers(0, 2**32))
+def test_what_was_waited_for_can_be_read_then(script, chance) -> None:
+    """The drainer may find the server before the callers' own probe is due."""
+    world = schedules.World(script, seed=chance)
+    while world.engine.circuit.closed and world.clock.now() < world.server.lifted_at:
+        world.call()
+    behind = world.engine.backlog
+    done = world.engine.flush(120)
+    answers = world.engine.circuit.closed
+    world.end()
+    assert done
+    assert answers or not behind
+
+
 def _never_closes(_circuit) -> bool:
     return False
 
