@@ -22,6 +22,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from django.core.checks import Tags
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django_rich.management import RichCommand
@@ -42,6 +43,9 @@ class BaseFrirenCommand(RichCommand):
     """A command with `--json`, plain errors and a ready database."""
 
     # They still work; `--help` has enough to say without them.
+    # What would be unsafe in production; whether models and pages are sound is for `manage.py check`, and the tests.
+    requires_system_checks = (Tags.security,)
+
     suppressed_base_arguments = {"--version", "--settings", "--pythonpath", "--skip-checks"}
 
     needs_database = True
