@@ -58,7 +58,7 @@ FAILPOINTS: Final = {
     "drain: a batch is stored, the cursor not moved": Failpoint(f"{_DRAIN}:apply_batch", "after"),
     "drain: the cursor is moved, nothing committed": Failpoint(f"{_DRAIN}:move_cursor", "after"),
     "drain: a batch is committed, nobody told": Failpoint(f"{_DRAIN}:Drainer._move", "after"),
-    "adoption: a dead process's journal is found": Failpoint("friren.persistence.adoption.adopt", "before"),
+    "adoption: a dead process's journal is found": Failpoint("friren.persistence.adoption:adopt", "before"),
     "adoption: it is drained, its files are there": Failpoint(
         "friren.persistence.journal.reader:JournalReader.drained", "before"
     ),
