@@ -116,5 +116,5 @@ def _insert_sql(using: str) -> str:
     arrays = ", ".join(f"%s::{field.rel_db_type(connections[using])}[]" for field in fields)
     return (
         f'INSERT INTO "{RiskMetrics._meta.db_table}" ({names}) SELECT * FROM unnest({arrays}) '  # noqa: S608
-        "ON CONFLICT (id) DO NOTHING RETURNING id"
+        "ON CONFLICT DO NOTHING RETURNING id"
     )
