@@ -147,11 +147,6 @@ class Pool:
             self._ready.append(wrapper)
             self._changed.notify()
 
-    def wake_waiting(self) -> None:
-        """Let callers that wait look again whether the database may be asked."""
-        with self._changed:
-            self._changed.notify_all()
-
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back, unless the database is usable again."""
         with self._lock:  # not by way of the condition: a caller may be cut off here, and must not keep it

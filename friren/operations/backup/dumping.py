@@ -93,9 +93,7 @@ def write_dump(
             finally:
                 dump.stdout.close()  # pg_dump does not wait for a reader that is gone
         if dump.returncode:
-            complaints.seek(0)
-            words = last_words(complaints.read().decode("utf-8", "replace"))
-            raise BackupError(f"pg_dump failed with exit code {dump.returncode}: {words}")
+            raise BackupError(f"pg_dump failed with exit code {dump.returncode}: {last_words(complaints)}")
         target.flush()
         os.fsync(file.fileno())
     return Written(target.size, target.sha256.hexdigest())

@@ -73,9 +73,7 @@ def fill(
             assert program.stdin is not None
             broken = _feed(file, program, identities, around)
         if program.returncode > 0 or (program.returncode and broken is None):
-            complaints.seek(0)
-            words = last_words(complaints.read().decode("utf-8", "replace"))
-            raise BackupError(f"the dump cannot be restored: {words}") from broken
+            raise BackupError(f"the dump cannot be restored: {last_words(complaints)}") from broken
     if broken is not None:
         raise BackupError(f"the dump cannot be restored: {broken}") from broken
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import psycopg
 from django.conf import settings
@@ -139,8 +139,10 @@ def find_programs(major: int, *, encrypted: bool = False, program: str = "pg_dum
     )
 
 
-def last_words(text: str) -> str:
-    """Return what a program that failed said of it, as one line without secrets."""
+def last_words(complaints: IO[bytes]) -> str:
+    """Return what a program that failed said of it in a file, as one line without secrets."""
+    complaints.seek(0)
+    text = complaints.read().decode("utf-8", "replace")
     lines = [line for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line or "FATAL" in line or "fatal" in line] or lines
     return one_line(Exception(telling[0])) if telling else "it said nothing"

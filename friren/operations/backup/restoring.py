@@ -83,7 +83,7 @@ def restore_backup(
 
     Raises:
         BackupError: the backup is damaged, the database is not empty, or it could not be restored; the database
-            is as it was.
+            is as it was. Only one that was empty, and differs once it is filled, is left to be looked at.
         ConfigurationError: a key or the programs are missing.
     """
     began = time.monotonic()
