@@ -21,6 +21,7 @@ from psycopg import sql
 
 from friren import embedded
 from friren.core.choices import AuditAction
+from friren.embedded.archiving import start_own
 from friren.environment import Environment
 from friren.errors import ConfigurationError
 from friren.operations import schema
@@ -85,7 +86,7 @@ def provision() -> Iterator[Step]:
 def _steps() -> Iterator[Step]:
     if settings.FRIREN_EMBEDDED:
         running = embedded.adopt(_location())
-        server = embedded.start(_location())
+        server = start_own(_location())
         yield Step("server", "unchanged" if running else "done", server.host)
     else:
         yield from _role_and_database()
