@@ -36,7 +36,8 @@ _QUIET: Final[Mapping[str, str]] = {
     "listen_addresses": "", "archive_mode": "off", "archive_command": "", "archive_cleanup_command": "",
     "recovery_end_command": "", "shared_preload_libraries": "", "session_preload_libraries": "",
     "local_preload_libraries": "", "synchronous_standby_names": "", "primary_conninfo": "", "hot_standby": "off",
-    "recovery_target": "", "recovery_target_lsn": "", "recovery_target_xid": "", "recovery_target_action": "promote",
+    "recovery_target": "", "recovery_target_lsn": "", "recovery_target_xid": "", "recovery_target_name": "",
+    "recovery_target_time": "", "recovery_target_action": "promote",
     "logging_collector": "off", "log_destination": "stderr", "ssl": "off", "fsync": "on", "max_connections": "10",
     "log_timezone": "UTC", "log_line_prefix": "%m [%p] ", "lc_messages": "C",
 }  # fmt: skip
@@ -80,7 +81,8 @@ def recover(
     for leftover in ("postmaster.pid", "standby.signal"):
         (data / leftover).unlink(missing_ok=True)
     overrides = {
-        **_QUIET, **target,
+        # The target comes last: to PostgreSQL even an empty one of another kind is a second one.
+        **{name: value for name, value in _QUIET.items() if name not in target}, **target,
         "config_file": _written(location.root / "recovery.conf", ""),
         "hba_file": _written(location.root / "recovery.hba.conf", "local all all trust\n"),
         "ident_file": _written(location.root / "recovery.ident.conf", ""),
