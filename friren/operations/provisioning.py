@@ -134,6 +134,8 @@ def _roles_and_database(prefix: str, secrets: dict[str, str]) -> Iterator[Step]:
         for role, outcome, detail in role_setup.make_roles(session, prefix, secrets):
             yield Step(role, outcome, detail)
         yield Step("database", _ensure_database(session, name, owner=owner), name)
+    with _maintenance("", dbname=name) as session:
+        role_setup.take_over(session, prefix)
     _sign_in()
 
 

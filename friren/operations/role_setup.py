@@ -16,7 +16,7 @@ from friren.operations.grants import profile_grants, withdraw_from_public
 from friren.operations.rights import PROFILES
 from friren.operations.roles import OWNER, ROLES, Role, create, describe, named, ownership
 
-__all__ = ["check_prefix", "give_rights", "make_roles", "names", "script"]
+__all__ = ["check_prefix", "give_rights", "make_roles", "names", "script", "take_over"]
 
 # A role's own name, so that nothing has to be quoted in pg_hba.conf and on command lines.
 _PREFIX: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -95,6 +95,21 @@ def make_roles(
                 f"the role {name} cannot be made: {one_line(exc)}: set DB_ADMIN_URL to a role that may"
             ) from exc
         yield name, "done" if made or password else "unchanged", _told(session, role, name, password=bool(password))
+
+
+def take_over(session: psycopg.Connection[Any], prefix: str) -> None:
+    """
+    Give the database, and what another role owns in it, to the owner: so that the migrator can migrate it.
+
+    Raises:
+        ConfigurationError: the session may not.
+    """
+    try:
+        session.execute(ownership(prefix))
+    except psycopg.Error as exc:
+        raise ConfigurationError(
+            f"the database cannot be given to {named(prefix, OWNER)}: {one_line(exc)}: set DB_ADMIN_URL to a superuser"
+        ) from exc
 
 
 def give_rights(session: psycopg.Connection[Any], prefix: str) -> bool:
