@@ -10,7 +10,10 @@ from django.db import connections
 
 from tests.faults.failpoints import replace
 
-__all__ = ["killed"]
+__all__ = ["ALL_KILLS", "killed"]
+
+# Whether processes are killed at every step, which takes minutes, and not at one of each kind.
+ALL_KILLS = bool(os.environ.get("FRIREN_TEST_ALL_KILLS"))
 
 
 def killed(work: Callable[[], object], place: str, moment: str, call: int) -> None:

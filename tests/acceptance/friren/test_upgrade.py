@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,10 +18,12 @@ from friren.errors import UpgradeError
 from friren.operations import schema
 from friren.operations.backup.contents import Contents, read_contents
 from friren.operations.upgrading import fence, plan_upgrade, roll_back, state, upgrade
+from friren.persistence import engines
+from friren.persistence.facts import forget_natural_keys
 from tests import postgres as harness
 from tests.acceptance.friren.persistence.outage_tools import logger, migrated, replay, stored
 from tests.factories import TradeFactory
-from tests.killed import killed
+from tests.killed import ALL_KILLS, killed
 from tests.postgres import ROOT
 from tests.servers import command_environment, make_folder, remove_folder
 from tests.upgrades import COMING, choose
@@ -55,9 +56,10 @@ RESTORES = [
     ("friren.operations.backup.restoring:_swap", "after", 1),
     (f"{_RUNNING}:restore_backup", "after", 1),
 ]
-# All of them take a minute: FRIREN_TEST_ALL_KILLS asks for that.
-if not os.environ.get("FRIREN_TEST_ALL_KILLS"):
-    KILLS, RESTORES = [KILLS[5]], [RESTORES[2]]
+FAILURES = ["failure in the middle", "red health", "atomic failure"]
+WAYS = ["again", "back"]
+if not ALL_KILLS:
+    KILLS, WAYS, RESTORES, FAILURES = [KILLS[5]], WAYS[:1], [RESTORES[2]], FAILURES[:2]
 
 
 @pytest.fixture
@@ -68,18 +70,24 @@ def database_to_upgrade(database, settings, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("BACKUP_DIR", str(home / "backups"))
     monkeypatch.setenv("FRIREN_TEST_MIGRATION", "good")
     own = connection.settings_dict["NAME"]
-    harness.copy_template(NAME)
-    connections.close_all()
-    connection.settings_dict["NAME"] = NAME
-    TradeFactory.create_batch(3)
-    yield NAME
-    connections.close_all()
-    connection.settings_dict["NAME"] = own
-    with harness.admin_connection() as admin:
-        left = admin.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [NAME]).fetchall()
-    for (name,) in left:
-        harness.drop_database(name)
-    remove_folder(home)
+    try:
+        harness.copy_template(NAME)
+        engines.close_all()
+        connections.close_all()
+        connection.settings_dict["NAME"] = NAME
+        forget_natural_keys()
+        TradeFactory.create_batch(3)
+        yield NAME
+    finally:
+        engines.close_all()
+        connections.close_all()
+        connection.settings_dict["NAME"] = own
+        forget_natural_keys()
+        with harness.admin_connection() as admin:
+            left = admin.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [NAME]).fetchall()
+        for (name,) in left:
+            harness.drop_database(name)
+        remove_folder(home)
 
 
 def contents() -> Contents:
@@ -131,7 +139,7 @@ def test_a_good_upgrade_is_backed_up_proven_migrated_and_asked_for_its_health(da
     assert steps_of(upgrade()) == [("check", "unchanged")]
 
 
-@pytest.mark.parametrize("kind", ["atomic failure", "failure in the middle", "red health"])
+@pytest.mark.parametrize("kind", FAILURES)
 def test_an_upgrade_that_fails_leaves_everything_as_it_was(database_to_upgrade, kind) -> None:
     choose(kind)
     before = contents()
@@ -148,7 +156,7 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(database_to_upgrade, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("place", "moment", "call"), KILLS)
-@pytest.mark.parametrize("way", ["again", "back"])
+@pytest.mark.parametrize("way", WAYS)
 def test_an_upgrade_that_is_killed_goes_on_or_back(database_to_upgrade, place, moment, call, way) -> None:
     before = contents()
     killed(lambda: list(upgrade()), place, moment, call)
