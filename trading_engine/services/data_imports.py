@@ -140,8 +140,8 @@ class _Importing:
         if judged is None:
             self._journal(records)
             return
-        for (entry, _proposed), one in zip(some, judged, strict=True):
-            self._count(entry, one)
+        for (entry, _proposed), verdict in zip(some, judged, strict=True):
+            self._count(entry, verdict)
 
     def _judge(self, records: Sequence[Sequence[Proposed]], alias: str) -> list[Judged]:
         judged = judge_batch(records, account=self._account.id, using=alias)

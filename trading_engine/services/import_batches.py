@@ -222,8 +222,8 @@ def _known(facts: Sequence[Fact], account: UUID, using: str) -> dict[tuple[str, 
     for (kind, venue), keys in asked.items():
         model = spec_named(kind).model
         status = "status" if kind in {"trade", "order"} else "''"
-        where, given = "id = ANY(%s)", [keys]
-        column = "id"
+        column, where = "id", "id = ANY(%s)"
+        given: list[Any] = [keys]
         if venue is not None:
             column = "external_id"
             # As the index of these keys has it.

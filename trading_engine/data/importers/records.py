@@ -111,7 +111,7 @@ def opened(path: Path, file: SourceFile | None = None) -> IO[str]:
     counted = io.BufferedReader(_Counted(raw, file))
     mark = counted.peek(2)[:2]
     if mark == b"\x1f\x8b":
-        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=counted))  # type: ignore[arg-type]  # it reads, that is all
+        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=counted))
         return decoded(unpacked, mark=b"")
     return decoded(counted, mark=mark)
 
