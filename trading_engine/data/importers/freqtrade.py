@@ -83,7 +83,7 @@ def _document(path: Path) -> tuple[Book, SourceFile]:
     size = path.stat().st_size
     if found:
         return _run_book(path, found), SourceFile(path, partial(_entries, single=False), size=size)
-    if not isinstance(first, dict) or "pair" not in first:
+    if not isinstance(first, dict) or not {"pair", "open_rate"} <= set(first):
         raise UnreadableFileError(path, "no trades of freqtrade: neither a result of a backtest nor trades of its API")
     currency = Fields(first, 1).text("quote_currency") or str(first["pair"]).partition("/")[2].partition(":")[0]
     return _book(VENUE, Environment.PAPER, currency or "USDT"), SourceFile(
