@@ -8,6 +8,8 @@ import threading
 
 import django
 
+from friren.persistence.event_loops import outside_event_loop
+
 __all__ = ["prepare_database", "setup"]
 
 log = logging.getLogger(__name__)
@@ -26,10 +28,11 @@ def setup() -> None:
             return  # another thread was first
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "friren.settings")
         django.setup()
-        try:
-            prepare_database()
-        finally:
-            _give_back_connection()
+        with outside_event_loop():
+            try:
+                prepare_database()
+            finally:
+                _give_back_connection()
         _ready_in = os.getpid()
 
 
@@ -57,7 +60,7 @@ def prepare_database() -> None:
     # A project of someone else's, with Friren among its apps, has settings of its own.
     if getattr(settings, "FRIREN_EMBEDDED", False) and settings.FRIREN_EMBEDDED_AUTOSTART:
         if schema.unapplied():
-            schema.migrate()
+            _migrate()
         return
     try:
         missing = schema.unapplied()
@@ -67,3 +70,18 @@ def prepare_database() -> None:
         return
     if missing:
         log.warning("%d migrations are not applied: run `manage.py migrate`", len(missing))
+
+
+def _migrate() -> None:
+    from django.db import Error
+
+    from friren.operations import schema
+    from friren.persistence.retry import READ_ONLY, sqlstate_of
+
+    try:
+        schema.migrate()
+    except Error as exc:
+        if sqlstate_of(exc) != READ_ONLY:
+            raise
+        # Whoever upgrades has the database; a bot that starts meanwhile journals.
+        log.warning("the database is being upgraded: records wait in the journal")

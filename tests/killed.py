@@ -1,4 +1,4 @@
-"""Processes that are killed when they come by a named place."""
+"""Work that is killed with -9 when it comes by a place, in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from django.db import connections
 
 from tests.faults.failpoints import replace
 
-__all__ = ["killed"]
+__all__ = ["ALL_KILLS", "killed"]
+
+# Whether processes are killed at every step, which takes minutes, and not at one of each kind.
+ALL_KILLS = bool(os.environ.get("FRIREN_TEST_ALL_KILLS"))
 
 
 def killed(work: Callable[[], object], place: str, moment: str, call: int = 1) -> None:
-    """Do `work` in a process that is killed when it comes by a place for the `call`-th time."""
+    """Do `work` in a process that is killed when it comes by a place."""
     connections.close_all()
     child = os.fork()
     if child == 0:

@@ -50,7 +50,9 @@ def run() -> None:
 
 
 def newest(home: Path) -> str:
-    found = [folder.name for folder in (home / "backups").glob("2*") if "-base-" in folder.name or "-incr" in folder.name]
+    found = [
+        folder.name for folder in (home / "backups").glob("2*") if "-base-" in folder.name or "-incr" in folder.name
+    ]
     return max(found, default="")
 
 

@@ -17,6 +17,7 @@ from tests.postgres import binaries
 from tests.servers import python
 from tests.stock import lay
 
+
 def test_health_tells_of_an_archiver_that_fails_and_of_one_that_waits(database) -> None:
     with archiving_server() as archiving, connected(archiving), archiving.server.connect() as session:
         archiving.archived()
