@@ -21,6 +21,7 @@ from friren.core.choices import AuditAction
 from friren.core.models import FactModel, SeriesModel, User
 from friren.errors import ConfigurationError
 from friren.operations.connectivity import one_line
+from friren.persistence.archived import ARCHIVE_SCHEMA
 from friren.persistence.audit import record_operation
 
 __all__ = ["grant_writer", "writer_grants"]
@@ -73,6 +74,7 @@ def writer_grants(role: str) -> Iterator[sql.Composed]:
     for function in FUNCTIONS:
         yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(function), to)
     yield sql.SQL("GRANT SELECT ON django_migrations TO {}").format(to)
+    yield _archive_grants(to)
     for model in _tables():
         table = sql.Identifier(model._meta.db_table)
         for right, columns in _rights(model):
@@ -80,6 +82,16 @@ def writer_grants(role: str) -> Iterator[sql.Composed]:
                 sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns))) if columns else sql.SQL("")
             )
             yield sql.SQL("GRANT {}{} ON {} TO {}").format(sql.SQL(right), listed, table, to)
+
+
+def _archive_grants(to: sql.Identifier) -> sql.Composed:
+    """Return what lets a role read the archive where there is one: a fact told again is looked for there."""
+    schema = sql.Identifier(ARCHIVE_SCHEMA)
+    usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, to).as_string(None)
+    reading = sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schema, to).as_string(None)
+    return sql.SQL("DO {}").format(
+        sql.Literal(f"BEGIN IF to_regnamespace('{ARCHIVE_SCHEMA}') IS NOT NULL THEN {usage}; {reading}; END IF; END")
+    )
 
 
 def _tables() -> list[type[models.Model]]:
