@@ -6,7 +6,6 @@ import random
 import sys
 
 import pytest
-from django.conf import settings
 
 from friren.operations import audit
 from tests import postgres as harness
@@ -18,8 +17,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKIL
 
 
 @pytest.fixture
-def expected(database, tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("FRIREN_AUDIT_HOME", str(tmp_path_factory.mktemp("audit")))
+def expected(database, tmp_path_factory, settings):
+    settings.FRIREN_AUDIT_HOME = tmp_path_factory.mktemp("audit")
     yield Expected.filled(60)
     with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
         admin.execute("SET client_min_messages = warning")

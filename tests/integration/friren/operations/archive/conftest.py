@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from friren.operations.archive.policies import ArchivePolicy, named_policy, policies
@@ -18,8 +17,8 @@ LATER = MONDAY + dt.timedelta(days=4_000)
 
 
 @pytest.fixture(autouse=True)
-def _no_archive_afterwards(database, tmp_path, monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("FRIREN_AUDIT_HOME", str(tmp_path / "audit"))
+def _no_archive_afterwards(database, tmp_path, settings) -> Iterator[None]:
+    settings.FRIREN_AUDIT_HOME = tmp_path / "audit"
     yield
     with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
         admin.execute("SET client_min_messages = warning")
