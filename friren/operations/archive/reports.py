@@ -80,7 +80,10 @@ def show_lines(report: Mapping[str, Any], *, verb: str) -> Iterator[str]:
         kept = f", {told['kept']} as old stay" if told["kept"] else ""
         run = f" by run {told['run']}" if told["run"] else ""
         yield f"{table}: {told['moved']} rows before {told['until']:%Y-%m-%d %H:%M} {done}{run}{kept}"
-    for one in report["files"]:
-        yield f"{one['table']} {one['month']}: {one['rows']} rows {one['file']}".rstrip()
+    for table in dict.fromkeys(one["table"] for one in report["files"]):
+        files = [one for one in report["files"] if one["table"] == table]
+        rows = sum(one["rows"] for one in files)
+        months = f"{files[0]['month']} to {files[-1]['month']}"
+        yield f"{table}: {len(files)} files, {months}, with {rows} rows {done}"
     if not report["per_table"]:
         yield "nothing has an age of its own: give --older-than"

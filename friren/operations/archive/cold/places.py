@@ -90,9 +90,12 @@ class Folder:
     def remove(self, name: str) -> None:
         """See `Place`."""
         with self._told():
+            folder = (self._directory / name).parent
             FILES.unlink(self._directory / name)
-            if (self._directory / name).parent.is_dir():
-                FILES.sync_directory((self._directory / name).parent)
+            if folder.is_dir():
+                FILES.sync_directory(folder)
+        with contextlib.suppress(OSError):  # there is more in it
+            folder.rmdir()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
