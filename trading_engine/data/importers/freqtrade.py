@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from friren.core.choices import Environment, PositionMode
 from friren.errors import RejectedRecordError
+from friren.persistence.checks import check_text
 from trading_engine.data.importers.freqtrade_database import database_entries, is_database, stake_currency_of
 from trading_engine.data.importers.freqtrade_trips import Origin, trip_told
 from trading_engine.data.importers.json_stream import BrokenJsonError, Item, asked_for, path_text, walk
@@ -151,6 +152,7 @@ def _tell(trade: Fields, *, strategy: str, single: bool) -> list[Told]:
         venue = trade.text("exchange") or VENUE
     else:
         # A backtest gives its trades no numbers; a pair has one trade at a time.
+        check_text("strategy", strategy)
         begun = trade.moment("open_timestamp", "open_date")
         key, venue = f"{strategy}:{trade.text('pair', required=True)}:{begun.isoformat()}", VENUE
     # Orders of a backtest have no ids and were never sent.

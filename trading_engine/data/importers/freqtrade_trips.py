@@ -104,7 +104,10 @@ def _status(order: Fields) -> OrderStatus:
         # An older file has none; then what is filled tells.
         if said:
             raise RejectedRecordError("status", said, f"one of {', '.join(_STATUSES)}")
-        return OrderStatus.FILLED if order.number_or_none("filled") else OrderStatus.SUBMITTED
+        if order.number_or_none("filled"):
+            return OrderStatus.FILLED
+        open_ = order.values.get("ft_is_open", order.values.get("is_open", True))
+        return OrderStatus.SUBMITTED if open_ else OrderStatus.CANCELLED
     if status in _OPEN and order.number_or_none("filled"):
         return OrderStatus.PARTIALLY_FILLED
     return status
@@ -123,7 +126,7 @@ def _order(order: Fields, trade: Fields, common: dict[str, Any]) -> Told:
     told = {
         **common,
         "action": _action(trade, entry=_is_entry(order, trade)),
-        "quantity": order.number("amount"),
+        "quantity": order.number("ft_amount" if order.values.get("amount") is None else "amount"),
         "timestamp": _milliseconds(order.moment("order_timestamp", "order_date")),
         "external_id": order.text("order_id", required=True),
         "status": str(_status(order)),

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from friren.core.choices import Environment, PositionMode
-from friren.core.numbers import CONTEXT, DECIMAL_PLACES, ZERO, quantize
+from friren.core.numbers import CONTEXT, DECIMAL_PLACES, LIMIT, ZERO, quantize
 from friren.errors import RejectedRecordError
+from friren.persistence import checks
 from trading_engine.data.importers.cells import ROUNDED, decimal_cell
 from trading_engine.data.importers.lines import decoded
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError, issue_of
@@ -157,6 +158,8 @@ class Fields:
             rule = "is required" if value is None else "a plain decimal number such as 187.32"
             raise RejectedRecordError(name, value, rule)
         found, rounded = decimal_cell(name, str(value).strip())
+        if abs(found) >= LIMIT:
+            raise RejectedRecordError(name, value, f"less than {LIMIT:f}")
         if rounded:
             self._note(name, value, ROUNDED)
         return found
@@ -168,7 +171,7 @@ class Fields:
     def fee(self, name: str) -> Decimal | None:
         """Return a fee, None where there is none; one of more decimals than the books keep is rounded, and noted."""
         value = self.values.get(name)
-        if isinstance(value, Decimal) and value.is_finite():
+        if isinstance(value, Decimal) and value.is_finite() and abs(value) < LIMIT:
             rounded = quantize(value)
             if CONTEXT.compare(rounded, value):
                 self._note(name, value, f"a fee of more than {DECIMAL_PLACES} decimals: rounded")
@@ -189,7 +192,7 @@ class Fields:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise RejectedRecordError(name, value, "a text is wanted")
-        return str(value)
+        return checks.check_text(name, str(value))
 
     def moment(self, *names: str) -> dt.datetime:
         """

@@ -11,10 +11,14 @@ import pytest
 from django.db import connections
 
 from friren.accounts import find_account, open_account
+from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter
+from friren.persistence.recorder import Recorder
+from trading_engine.data.importers.sources import read_files
 from trading_engine.management.commands.import_data import Command
 from trading_engine.models import Order, OrderStatusEvent, Trade
 from trading_engine.services import TradeLogger
+from trading_engine.services.data_imports import import_file
 
 pytestmark = pytest.mark.usefixtures("database")
 D = Decimal
@@ -255,3 +259,27 @@ def test_a_document_that_breaks_off_gives_what_stands_before(write):
 
     assert (code, counts(report)) == (1, (2, 0, 0, 0, 0))
     assert "what stands before it was read" in report["unreadable"][0]["rule"]
+
+
+def test_while_the_database_is_away_records_go_by_the_journal_once(book, write):
+    path = write(HEADER + FILLS)
+    (file,) = read_files("csv", [path]).files
+
+    away = import_file(file, account=book, recorder=Recorder(mode="journal"))
+    assert engine_for().flush(120)
+    again = import_csv(path)
+
+    assert (away.imported, away.journaled, away.rejected) == (0, 3, 0)
+    assert counts(again[1]) == (0, 0, 3, 0, 0)
+    assert Trade.objects.count() == 3
+
+
+def test_bytes_that_are_no_text_cost_one_record(book, tmp_path):
+    path = tmp_path / "fills.csv"
+    path.write_bytes((HEADER + FILLS).encode() + b"2026-01-05T14:33:00Z,A\xffPL,buy,1,1,1,80,\n")
+
+    _, report, _ = import_csv(path)
+
+    assert counts(report) == (3, 0, 0, 0, 1)
+    assert (report["rejected_rows"][0]["line"], report["rejected_rows"][0]["field"]) == (5, "symbol")
+    json.dumps(report, ensure_ascii=False).encode()
