@@ -20,6 +20,8 @@ from friren.persistence.models import DeadLetter
 
 __all__ = ["Conflict", "differences", "keep_conflicts", "shown_value"]
 
+# Made of the source's keys, which a bot that logged the same fact does not have.
+LINKS: Final = frozenset({"order", "round_trip"})
 # Enough to see what differs; the letter holds all of it.
 SHOWN_LENGTH_MAX: Final = 200
 
@@ -49,7 +51,7 @@ def differences(kind: str, facts: Sequence[Fact], *, using: str) -> list[dict[st
             if not field.digested:
                 continue
             stored = _stored(row, name)
-            if stored != told:
+            if stored != told and not (stored is None and name in LINKS):
                 differing[name] = (shown_value(stored), shown_value(told))
         found.append(differing)
     return found

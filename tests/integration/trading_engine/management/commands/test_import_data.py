@@ -8,7 +8,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from friren.accounts import find_account, open_account
 from friren.persistence.engines import engine_for
@@ -17,7 +17,7 @@ from friren.persistence.recorder import Recorder
 from trading_engine.data.importers.sources import read_files
 from trading_engine.management.commands.import_data import Command
 from trading_engine.models import Order, OrderStatusEvent, Trade
-from trading_engine.services import TradeLogger
+from trading_engine.services import TradeLogger, data_imports
 from trading_engine.services.data_imports import import_file
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -283,3 +283,30 @@ def test_bytes_that_are_no_text_cost_one_record(book, tmp_path):
     assert counts(report) == (3, 0, 0, 0, 1)
     assert (report["rejected_rows"][0]["line"], report["rejected_rows"][0]["field"]) == (5, "symbol")
     json.dumps(report, ensure_ascii=False).encode()
+
+
+def test_an_order_that_a_bot_logged_itself_is_found_and_its_fill_refers_to_it(write):
+    account = open_account("freqtrade", base_currency="USDT", position_mode="HEDGING")
+    logged = TradeLogger(account).log_order(
+        symbol="BTC/USDT", action="buy", quantity=2, type="LIMIT", limit_price=D("100.5"), time_in_force="GTC",
+        timestamp=dt.datetime.fromtimestamp(1626028844, dt.UTC), venue="binance", external_id="o-1",
+        strategy_used="S", reasoning="a crossing",
+    )  # fmt: skip
+    filled = freqtrade_trade(order={"status": "closed", "filled": 2.0, "is_open": False})
+
+    _, report, _ = run("--source", "freqtrade", write(json.dumps({"trades": [filled]}), "filled.json"))
+
+    assert counts(report) == (1, 1, 0, 0, 0)
+    order = Order.objects.get()
+    assert (order.id, order.status, Trade.objects.get().order_id) == (logged.id, "filled", logged.id)
+
+
+def test_long_explanations_make_a_batch_shorter(book, write, monkeypatch):
+    monkeypatch.setattr(data_imports, "BATCH_CHARACTERS", 10)
+
+    _, report, _ = import_csv(write(HEADER + FILLS))
+
+    assert report["imported"] == 3
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM trading_engine_trade")
+        assert cursor.fetchone() == (3,)
