@@ -111,7 +111,7 @@ def _plan(trade: Fields) -> dict[str, Any]:
     plan = trade.values.get("exit_plan") or {}
     if not isinstance(plan, dict):
         raise RejectedRecordError("exit_plan", plan, "an object is wanted")
-    fields = Fields(plan, trade.line, trade.path)
+    fields = Fields(plan, trade.line, trade.path, floats=True)
     return {
         "confidence_score": trade.number_or_none("confidence") or None,
         "target_price": fields.number_or_none("profit_target"),

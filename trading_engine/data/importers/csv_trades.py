@@ -85,7 +85,7 @@ def _entries(file: SourceFile, *, reading: _Reading) -> Iterator[Entry | Issue]:
                 continue
             values = {name: row.values.get(column) for name, column in reading.columns.items()}
             tell = partial(_tell, reading=reading, ordinals=ordinals)
-            yield from entry_of(values, row.line, "", tell)
+            yield from entry_of(values, row.line, "", tell, floats=False)
 
 
 def _tell(row: Fields, *, reading: _Reading, ordinals: Ordinals) -> list[Told]:

@@ -27,7 +27,7 @@ VENUE: Final = "freqtrade"
 _BESIDE: Final = ("_config.json", ".meta.json")
 # The document of a result, as a file and as an answer of the API.
 _RESULTS: Final[tuple[tuple[str, ...], ...]] = ((), ("backtest_result",))
-_OF_RUN: Final = ("stake_currency", "starting_balance", "dry_run_wallet", "backtest_start_ts")
+_OF_RUN: Final = ("stake_currency", "starting_balance", "dry_run_wallet", "backtest_run_start_ts")
 
 
 def read_freqtrade(paths: Sequence[Path]) -> ReadFiles:
@@ -100,8 +100,9 @@ def _run_book(path: Path, found: dict[str, dict[str, Any]]) -> Book:
             cash += fields.number_or_none("starting_balance") or fields.number_or_none("dry_run_wallet") or 0
         except RejectedRecordError as exc:
             raise UnreadableFileError(path, str(exc)) from exc
-        run = fields.text("run_id")[:8] or fields.text("backtest_start_ts")
-        names.append(f"{strategy}-{run}" if run else strategy)
+        # Files of some versions tell neither; their names tell when they were made.
+        run = fields.text("run_id")[:8] or fields.text("backtest_run_start_ts") or path.stem
+        names.append(f"{strategy}-{run}")
         currencies.append(fields.text("stake_currency"))
     name = "-".join([VENUE, *names])[:100]
     return _book(name, Environment.BACKTEST, next(filter(None, currencies), "USDT"), cash or None)
@@ -146,7 +147,7 @@ def _tell(trade: Fields, *, strategy: str, single: bool) -> list[Told]:
     listed = trade.values.get("orders") or []
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise RejectedRecordError("orders", listed, "a list of objects is wanted")
-    orders = [Fields(one, trade.line, trade.path) for one in listed]
+    orders = [Fields(one, trade.line, trade.path, floats=True) for one in listed]
     if single:
         key = f"trade {trade.text('trade_id', required=True)}"
         venue = trade.text("exchange") or VENUE

@@ -15,7 +15,8 @@ from friren.core.choices import Environment, PositionMode
 from friren.core.numbers import CONTEXT, DECIMAL_PLACES, LIMIT, ZERO, quantize
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
-from trading_engine.data.importers.cells import ROUNDED, decimal_cell
+from trading_engine.data.bars import measured
+from trading_engine.data.importers.cells import ROUNDED, TOO_FINE, decimal_cell
 from trading_engine.data.importers.lines import decoded
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError, issue_of
 
@@ -140,15 +141,21 @@ class _Counted(io.RawIOBase):
 
 
 class Fields:
-    """The named values of one record, read with their rules; an error names the field as the source does."""
+    """
+    The named values of one record, read with their rules; an error names the field as the source does.
 
-    def __init__(self, values: Mapping[str, Any], line: int, path: str = "") -> None:
-        self.values, self.line, self.path = values, line, path
+    Args:
+        floats: every number of the source is a binary float that a program printed.
+    """
+
+    def __init__(self, values: Mapping[str, Any], line: int, path: str = "", *, floats: bool = False) -> None:
+        self.values, self.line, self.path, self._floats = values, line, path, floats
         self.notes: list[Issue] = []
 
     def number(self, name: str) -> Decimal:
         """
-        Return an exact number. What a program printed of a binary float and no column holds is rounded, and noted.
+        Return an exact number. What a program printed of a binary float and no column holds is rounded, and noted:
+        where all numbers are floats whatever has too many decimals, elsewhere what has the 16 or 17 digits of one.
 
         Raises:
             RejectedRecordError: it is missing, no number, or has too many digits.
@@ -157,7 +164,13 @@ class Fields:
         if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             rule = "is required" if value is None else "a plain decimal number such as 187.32"
             raise RejectedRecordError(name, value, rule)
-        found, rounded = decimal_cell(name, str(value).strip())
+        text = str(value).strip()
+        try:
+            found, rounded = decimal_cell(name, text)
+        except RejectedRecordError as exc:
+            if not self._floats or exc.rule != TOO_FINE:
+                raise
+            found, rounded = measured(float(text)), True
         if abs(found) >= LIMIT:
             raise RejectedRecordError(name, value, f"less than {LIMIT:f}")
         if rounded:
@@ -234,18 +247,21 @@ def _moment(name: str, value: Any) -> dt.datetime:
     raise RejectedRecordError(name, value, _MOMENT_RULE)
 
 
-def entry_of(values: Any, line: int, path: str, tell: Callable[[Fields], list[Told]]) -> Iterator[Entry | Issue]:
+def entry_of(
+    values: Any, line: int, path: str, tell: Callable[[Fields], list[Told]], *, floats: bool = True
+) -> Iterator[Entry | Issue]:
     """
     Yield the entry of one record and what had to be changed of it, or the reason why it is none.
 
     Args:
         values: the record; anything but a mapping is refused.
         tell: makes the facts of its fields; raises RejectedRecordError.
+        floats: see `Fields`.
     """
     if not isinstance(values, Mapping):
         yield Issue(line, "", str(values)[:120], "an object with named values is wanted", path=path)
         return
-    fields = Fields(values, line, path)
+    fields = Fields(values, line, path, floats=floats)
     try:
         told = tell(fields)
     except RejectedRecordError as exc:

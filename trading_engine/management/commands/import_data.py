@@ -61,7 +61,8 @@ class Command(BaseFrirenCommand):
         for failure in read.unreadable:
             self.stderr.write(f"error: {failure}", self.style.ERROR)
         taken = sum(each.imported + each.updated + each.duplicates + each.conflicts + each.journaled for each in done)
-        self.failed = bool(read.unreadable) or not taken
+        # A bot that has not traded yet is no failure; files in which nothing is sound are one.
+        self.failed = bool(read.unreadable) or not read.files or (not taken and any(each.records for each in done))
         return _report(source, account, read, done, dry_run=dry_run)
 
     def show(self, report: Report) -> None:
