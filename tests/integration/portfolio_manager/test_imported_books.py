@@ -162,14 +162,14 @@ def test_freqtrade_api_and_database_tell_the_same_trades(shared_data, tmp_path):
 
 def test_freqtrade_database_alone(shared_data, tmp_path):
     trades = json.loads((shared_data / "trades/freqtrade/trades.json").read_text())["trades"]
-    trades[1]["amount"] = trades[1]["orders"][0]["amount"] = None
+    trades[1]["orders"][0]["status"] = "lost"
     database = tmp_path / "tradesv3.sqlite"
     write_database(database, trades)
 
     report = run_twice("freqtrade", database)
 
     assert (report["imported"], report["rejected"]) == (8, 1)
-    assert (report["rejected_rows"][0]["path"], report["rejected_rows"][0]["field"]) == ("trades.id=2", "amount")
+    assert (report["rejected_rows"][0]["path"], report["rejected_rows"][0]["field"]) == ("trades.id=2", "status")
 
 
 def test_nof1_of_26_october(shared_data):
