@@ -23,6 +23,6 @@ def test_nothing_is_ever_half_there(database) -> None:
     with archiving_server() as archiving, connected(archiving):
         world = make_world(archiving, moments=1, seed=3, seconds=0.3)
 
-        assert kill_restoring(world, some(RESTORING, 5, 8)) == []
-        assert kill_making(world, some(MAKING, 2, 7)) == []
-        assert kill_removing(world, some(REMOVING, 1, 7)) == []
+        assert kill_restoring(world, some(RESTORING, 5)) == []
+        assert kill_making(world, some(MAKING, 7)) == []
+        assert kill_removing(world, some(REMOVING, 7)) == []
