@@ -174,7 +174,7 @@ def index(definition: str) -> str:
         r"USING (\w+) \((.*?)\)( WITH .*?)?(?: WHERE \((.*)\))?$", definition
     ).groups()  # fmt: skip
     names = re.sub(r"varchar_pattern_ops|[\",]", "", columns).strip()
-    condition = "" if condition is None else " WHERE " + re.sub(r"::[\w ]+|[()]", "", condition)
+    condition = "" if condition is None else " WHERE " + re.sub(r"::\w+|[()]", "", condition)
     return f"{names}{'' if method == 'btree' else ' ' + method}{condition}"
 
 
