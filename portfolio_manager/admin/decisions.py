@@ -48,8 +48,8 @@ class ReviewForm(ActionForm):
 class TradeIdeaAdmin(ReadOnlyAdmin):
     group = DECISIONS
     place = 1
-    list_display = ("proposed_at", "account", "symbol", "direction", "entry_price", "stop_loss", "take_profit",
-                    "quantity", "confidence_score", "status", "strategy", "reviewed_by", "id")  # fmt: skip
+    list_display = ("proposed_at", "account", "symbol", "direction", "status", "confidence_score", "quantity",
+                    "entry_price", "stop_loss", "take_profit", "strategy", "reviewed_by", "id")  # fmt: skip
     list_filter = ("status", AccountFilter, SYMBOL_FILTER, exact_filter("strategy__name", label="Strategy"),
                    time_filter("proposed_at"), "direction")  # fmt: skip
     search_fields = ("symbol__ticker", "account__name", "id", "snapshot_ref")
@@ -60,10 +60,11 @@ class TradeIdeaAdmin(ReadOnlyAdmin):
     action_form = ReviewForm
     page_groups = (
         ("", ("account", "symbol", "direction", "status", "proposed_at", "strategy", "confidence_score")),
-        ("What", ("entry_price", "entry_range", "stop_loss", "take_profit", "quantity", "expected_hold", "rationale")),
+        ("What", ("entry_price", "entry_range", "stop_loss", "take_profit", "quantity", "expected_hold", "rationale",
+                  "snapshot_ref")),
         ("Review", ("reviewed_by", "reviewed_at")),
         ("Execution", ("order", "trade")),
-    )
+    )  # fmt: skip
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(REVIEW)
