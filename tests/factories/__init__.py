@@ -48,7 +48,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
+from tests.factories.operations import ArchiveRunFactory, AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
 from tests.factories.seen import (
     AccountSnapshotFactory,
     BacktestPairFactory,
@@ -83,6 +83,7 @@ __all__ = [
     "AccountSnapshotFactory",
     "AccountStateFactory",
     "AccountTotalsFactory",
+    "ArchiveRunFactory",
     "AuditBlockFactory",
     "AuditLogFactory",
     "BacktestPairFactory",
