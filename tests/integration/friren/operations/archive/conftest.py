@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from friren.operations.archive.policies import ArchivePolicy, named_policy, policies
+from portfolio_manager.models import DecisionHistory, IdeaOutcome, TradeIdea
 from tests import postgres as harness
 from tests.factories import MONDAY, ModelPredictionFactory, PriceFactory, SentimentDataFactory, SignalFactory, factories
 
@@ -29,7 +30,11 @@ def fill(policy: ArchivePolicy, count: int = 3) -> list:
     """Rows of a table that may all be archived."""
     if policy.name == "ModelPrediction":
         return ModelPredictionFactory.create_batch(count, resolved_at=MONDAY, actual={"direction": "up"})
-    return factories()[policy.model].create_batch(count)
+    rows = factories()[policy.model].create_batch(count)
+    if policy.model in {TradeIdea, DecisionHistory, IdeaOutcome}:
+        with connection.cursor() as cursor:  # the ideas are over
+            cursor.execute("UPDATE portfolio_manager_tradeidea SET status = 'rejected'")
+    return rows
 
 
 def rows_of(table: str) -> list[str]:

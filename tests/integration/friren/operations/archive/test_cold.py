@@ -41,7 +41,7 @@ def parquet_of(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.parquet"))
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [name for name in names() if named_policy(name).cold])
 def test_rows_of_every_table_come_back_as_they_were(name, tmp_path) -> None:
     fill(named_policy(name), 5)
     before = live(name)
@@ -67,6 +67,14 @@ def months_of_bars() -> None:
          for number in range(60)],
         symbol="AAPL",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not named_policy(name).cold])
+def test_what_tells_of_rows_in_the_database_stays_in_it(name, tmp_path) -> None:
+    fill(named_policy(name), 2)
+
+    assert frozen(name, str(tmp_path)) == []
+    assert (len(archived(name)), parquet_of(tmp_path)) == (2, [])
 
 
 def test_only_months_that_are_over_go(tmp_path) -> None:
