@@ -12,10 +12,11 @@ class PortfolioManagerConfig(AppConfig):
         # What needs the models can be imported only now.
         from friren.operations import health
         from friren.persistence.policies import KindPolicy, register_policy
-        from portfolio_manager import risk_days
+        from portfolio_manager import risk_days, schedules
         from portfolio_manager.booking.health import check_books
 
         health.register("books", check_books, thorough=True)
         risk_days.register()
+        schedules.register_all()
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

@@ -28,7 +28,7 @@ __all__ = ["grant_writer", "writer_grants"]
 # Filled by the database alone.
 NUMBERED: Final = frozenset({"recorded_seq", "created_at"})
 # What bots read of tables that are not theirs to fill: Django's own and operations', and who owns an account.
-READ_ONLY_APPS: Final = frozenset({"operations", "migrations"})
+READ_ONLY_APPS: Final = frozenset({"operations", "jobs", "migrations"})
 FUNCTIONS: Final = ("friren_next_seq()", "friren_closed_until(uuid)", "friren_lock_period(uuid)",
                     "friren_create_month(text, date)")  # fmt: skip
 
@@ -83,7 +83,7 @@ def writer_grants(role: str) -> Iterator[sql.Composed]:
 
 
 def _tables() -> list[type[models.Model]]:
-    own = {"core", "persistence", "operations", *_upper_apps()}
+    own = {"core", "persistence", "operations", "jobs", *_upper_apps()}
     found = (model for model in apps.get_models(include_auto_created=True) if model._meta.app_label in own)
     return sorted(found, key=lambda model: model._meta.db_table)
 

@@ -35,7 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
+from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory, ScheduledRunFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -86,6 +86,7 @@ __all__ = [
     "PriceRevisionFactory",
     "RegimeHistoryFactory",
     "RiskMetricsFactory",
+    "ScheduledRunFactory",
     "SentimentDataFactory",
     "SignalFactory",
     "SymbolFactory",

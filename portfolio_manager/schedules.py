@@ -1,0 +1,20 @@
+"""What this floor does by the clock."""
+
+from __future__ import annotations
+
+import os
+
+from friren.environment import Environment
+from friren.operations.jobs import register
+
+__all__ = ["register_all"]
+
+env = Environment(os.environ)
+
+
+def register_all() -> None:
+    """Register the schedules of this floor."""
+    register(
+        "books", "rebuild_positions", "--check",
+        cron=env.text("SCHEDULE_BOOKS", default="0 6 * * 0"), variable="SCHEDULE_BOOKS",
+    )  # fmt: skip
