@@ -131,12 +131,22 @@ def hide() -> None:
     builtins.__import__ = _as_on_windows
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run pytest so."""
     hide()
-    import hypothesis
     import pytest
 
-    # What is tried here is the way that is taken, for which few examples do: --hypothesis-profile=few
-    hypothesis.settings.register_profile("few", max_examples=5, deadline=None, derandomize=True)
+    class Few:
+        """What is tried is the way that is taken, for which few examples do: --hypothesis-profile=few."""
 
-    sys.exit(pytest.main(sys.argv[1:]))
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_configure(self) -> None:
+            import hypothesis
+
+            hypothesis.settings.register_profile("few", max_examples=5, deadline=None, derandomize=True)
+
+    return int(pytest.main(sys.argv[1:], plugins=[Few()]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
