@@ -8,6 +8,8 @@ import threading
 
 import django
 
+from friren.persistence.event_loops import outside_event_loop
+
 __all__ = ["prepare_database", "setup"]
 
 log = logging.getLogger(__name__)
@@ -26,10 +28,11 @@ def setup() -> None:
             return  # another thread was first
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "friren.settings")
         django.setup()
-        try:
-            prepare_database()
-        finally:
-            _give_back_connection()
+        with outside_event_loop():
+            try:
+                prepare_database()
+            finally:
+                _give_back_connection()
         _ready_in = os.getpid()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import _get_running_loop
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
@@ -14,6 +15,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence.circuit import Circuit
 from friren.persistence.clock import CLOCK, Clock
 from friren.persistence.deadline import bounded_wrapper
+from friren.persistence.event_loops import outside_event_loop
 from friren.persistence.pool import Pool
 from friren.persistence.retry import Phase, Verdict, judge, sqlstate_of
 from friren.persistence.settings import DATABASE_SHARE, RETRIES_MAX, RETRY_PAUSE_SECONDS
@@ -70,6 +72,9 @@ class Direct:
         Raises:
             RejectedRecordError: the data are wrong.
         """
+        if _get_running_loop() is not None:
+            with outside_event_loop():
+                return self.run(work, deadline=deadline)
         clock = self._clock
         until = clock.now() + (self.deadline if deadline is None else deadline) * DATABASE_SHARE
         for _attempt in range(RETRIES_MAX + 1):

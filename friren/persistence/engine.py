@@ -254,7 +254,8 @@ class Engine:
         until = self.clock.now() + timeout
         behind = self.backlog > 0
         done = self._drained(until)
-        # The drainer may have found the database before the callers' side did.
+        # The drainer may have found the database before the callers' side did, which may also get no connection at all.
+        until = min(until, self.clock.now() + READ_PROBE_SECONDS)
         while done and behind and not self.circuit.closed and self.clock.now() < until:
             self.circuit.hasten()
             self._wake()

@@ -9,6 +9,8 @@ from typing import Final
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from friren.persistence.event_loops import outside_event_loop
+
 __all__ = ["open_transaction"]
 
 
@@ -26,7 +28,8 @@ def open_transaction(using: str) -> bool:
     """Return whether this thread has a transaction open on the database `using`."""
     wrapper = _wrappers.by_alias.get(using)
     if wrapper is None:
-        wrapper = _wrappers.by_alias[using] = connections[using]
+        with outside_event_loop():  # in one, Django's register is another
+            wrapper = _wrappers.by_alias[using] = connections[using]
     return wrapper.in_atomic_block
 
 

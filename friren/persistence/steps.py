@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from friren.errors import DatabaseUnavailableError, RejectedRecordError
 from friren.persistence.aliases import alias_of
 from friren.persistence.deadline import bounded_wrapper
 from friren.persistence.direct import line
+from friren.persistence.event_loops import outside_event_loop
 from friren.persistence.retry import Phase, Verdict, judge
 from friren.persistence.settings import STEP_DEADLINE_SECONDS
 
@@ -39,18 +42,25 @@ def step(what: str, *, using: str, deadline: float = STEP_DEADLINE_SECONDS) -> I
     alias = alias_of(using, "step")
     wrapper = bounded_wrapper(using, alias, deadline=deadline)
     try:
-        try:
-            wrapper.connect()
-            wrapper.connection.deadline_at = time.monotonic() + deadline
-            connections[alias] = wrapper
+        with outside_event_loop(), _connected(wrapper, alias, deadline):
             yield alias
-        finally:
-            if wrapper.connection is not None:
-                wrapper.connection.close()
-            if getattr(connections, alias, None) is wrapper:
-                del connections[alias]
     except (Error, psycopg.Error) as exc:  # connecting raises the driver's own
         if judge(exc, Phase.COMMIT).verdict is Verdict.REFUSE:
             raise RejectedRecordError("", None, f"the database refuses {what}: {line(exc)}") from exc
         hint = " ".join((DatabaseUnavailableError.__doc__ or "").split())
         raise DatabaseUnavailableError(f"{what}: {line(exc)}. {hint}") from exc
+
+
+@contextmanager
+def _connected(wrapper: BaseDatabaseWrapper, alias: str, deadline: float) -> Iterator[None]:
+    try:
+        wrapper.connect()
+        connection: Any = wrapper.connection
+        connection.deadline_at = time.monotonic() + deadline
+        connections[alias] = wrapper
+        yield
+    finally:
+        if wrapper.connection is not None:
+            wrapper.connection.close()
+        if getattr(connections, alias, None) is wrapper:
+            del connections[alias]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import structlog
 
 import friren
+from friren.persistence.event_loops import outside_event_loop
 
 # Django's models can be imported only once it is set up, which is this handle's own work.
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class DatabaseManager:
         self.open()
         from friren.operations import health
 
-        return health.examine()
+        with outside_event_loop():
+            return health.examine()
 
     @property
     def trades(self) -> TradeLogger:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
-import time
 from decimal import Decimal
 
 import pytest
@@ -260,33 +258,3 @@ class TestAccountsInAnOutage:
         away()
         with pytest.raises(ConfigurationError):
             accounts.open_account("recorder", environment="LIVE")
-
-
-class TestAsync:
-    def test_every_public_method_has_a_twin(self) -> None:
-        for name in ("log_trade", "log_order", "open_orders", "get_trade_history", "bulk_log", "flush", "close"):
-            assert asyncio.iscoroutinefunction(getattr(TradeLogger, f"a{name}")), name
-        assert TradeLogger.alog_trade.__name__ == "alog_trade"
-
-    def test_a_twin_does_the_same(self, book) -> None:
-        receipt = asyncio.run(TradeLogger(account=book).alog_trade(**FILL))
-        assert receipt.outcome is WriteOutcome.STORED
-        with pytest.raises(RejectedRecordError):
-            asyncio.run(TradeLogger(account=book).alog_trade(**{**FILL, "quantity": 0}))
-
-    def test_a_cancelled_wait_loses_nothing(self, book) -> None:
-        trades = TradeLogger(account=book)
-
-        async def cancel_all() -> int:
-            tasks = [asyncio.create_task(trades.alog_trade(**FILL, trade_id=f"C{n}", venue="X")) for n in range(50)]
-            await asyncio.sleep(0)  # each has begun
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            return sum(isinstance(one, asyncio.CancelledError) for one in ended)
-
-        assert asyncio.run(cancel_all()) == 50
-        until = time.monotonic() + 60
-        while Trade.objects.count() < 50:
-            assert time.monotonic() < until, Trade.objects.count()
-            time.sleep(0.02)
