@@ -9,7 +9,8 @@ Every error Friren raises on purpose, named by what the caller should do.
     ├── BackupError               a backup cannot be made, trusted or restored
     ├── ConfigurationError        refuse to start
     ├── DatabaseUnavailableError  an administrative step could not be done: do it again later
-    └── StopTradingError          stop taking risk
+    ├── StopTradingError          stop taking risk
+    └── UpgradeError              an upgrade cannot begin, or went wrong: the message says in which state all is
 
 The docstring of an error is its default message.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "PeriodClosedError",
     "RejectedRecordError",
     "StopTradingError",
+    "UpgradeError",
 ]
 
 # Long enough to recognise a value by, short enough for one log line.
@@ -94,6 +96,10 @@ class PeriodClosedError(RejectedRecordError):
 
 class BackupError(FrirenError):
     """A backup cannot be made, trusted or restored; the message says which and why. Nothing was changed."""
+
+
+class UpgradeError(FrirenError):
+    """The database cannot be upgraded; the message says why, and in which state it is."""
 
 
 class ConfigurationError(FrirenError):

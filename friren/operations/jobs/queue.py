@@ -6,14 +6,13 @@ import datetime as dt
 import logging
 import threading
 import time
-from contextlib import suppress
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import Job
 
 from friren.errors import ConfigurationError, FrirenError
 from friren.operations.jobs import cron, processes, queue_tables, runs, settings
@@ -27,6 +26,15 @@ log = logging.getLogger(__name__)
 RESCUE: Final = "friren.rescue"
 # One for heartbeats and looks, one that listens, one to spare.
 CONNECTIONS_MAX: Final = 3
+# Looked at again under the row's lock: another worker may have queued it meanwhile, and a third have begun it.
+_LOST: Final = """
+    (SELECT id FROM procrastinate_jobs job WHERE id = %(job)s AND status = 'doing' AND NOT EXISTS (
+        SELECT FROM procrastinate_workers worker
+        WHERE worker.id = job.worker_id AND last_heartbeat >= now() - make_interval(secs => %(seconds)s)
+    ) FOR UPDATE) AS lost
+"""
+_AGAIN: Final = f"SELECT procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL) FROM {_LOST}"
+_GIVE_UP: Final = f"SELECT procrastinate_finish_job_v1(lost.id, 'failed', false) FROM {_LOST}"
 
 
 class FailedRunError(FrirenError):
@@ -80,7 +88,7 @@ def make_app(stopping: Stopping) -> App:
     )
     for schedule in registered().values():
         _add(app, schedule, stopping)
-    rescue = app.task(name=RESCUE, queue=QUEUE, lock=RESCUE, queueing_lock=RESCUE, pass_context=True)(_rescue)
+    rescue = app.task(name=RESCUE, queue=QUEUE, queueing_lock=RESCUE, pass_context=True)(_rescue)
     app.periodic(cron=settings.RESCUE_CRON)(rescue)  # type: ignore[arg-type]  # likewise
     return app
 
@@ -125,7 +133,11 @@ def _perform(context: JobContext, schedule: Schedule, due_at: dt.datetime, stopp
 
 
 async def _rescue(context: JobContext, *, timestamp: int) -> None:
-    """Queue again what a worker that is gone had begun, and clear away what is old. One at a time does this."""
+    """
+    Queue again what a worker that is gone had begun, and clear away what is old.
+
+    Without a lock, which a worker that died over this would keep; several may do it at once.
+    """
     del timestamp
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.LOST_SECONDS):
@@ -134,16 +146,19 @@ async def _rescue(context: JobContext, *, timestamp: int) -> None:
         await sync_to_async(_note_lost)(job.id, again)
         if again:
             try:
-                await manager.retry_job_by_id_async(job.id, retry_at=dt.datetime.now(dt.UTC))
+                await _move(context.app, _AGAIN, job.id)
             except ConnectorException:
                 # The next moment of the schedule waits in the queue, and would wait for this one for ever.
                 again = False
         if not again:
-            with suppress(ConnectorException):  # it has ended after all
-                await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=False)
+            await _move(context.app, _GIVE_UP, job.id)
         log.warning("%s lost its worker: %s", job.task_name, "it is begun again" if again else "given up")
     await manager.delete_old_jobs(24, include_failed=True, include_cancelled=True, include_aborted=True)
     await sync_to_async(_forget_old)()
+
+
+async def _move(app: App, statement: str, job: int) -> None:
+    await app.connector.execute_query_all_async(statement, job=job, seconds=settings.LOST_SECONDS)  # type: ignore[arg-type]  # of constants
 
 
 def _note_lost(queue_job: int, again: bool) -> None:
