@@ -158,7 +158,7 @@ async def _rescue(context: JobContext, *, timestamp: int) -> None:
 
 
 async def _move(app: App, statement: str, job: int) -> None:
-    await app.connector.execute_query_all_async(statement, job=job, seconds=settings.LOST_SECONDS)  # type: ignore[arg-type]  # of constants
+    await app.connector.execute_query_all_async(statement, job=job, seconds=settings.LOST_SECONDS)
 
 
 def _note_lost(queue_job: int, again: bool) -> None:
