@@ -11,6 +11,7 @@ class PortfolioManagerConfig(AppConfig):
     def ready(self) -> None:
         # What needs the models can be imported only now.
         from friren.operations import health
+        from friren.operations.archive import register_kept
         from friren.persistence.policies import KindPolicy, register_policy
         from portfolio_manager import risk_days, schedules
         from portfolio_manager.booking.health import check_books
@@ -18,5 +19,7 @@ class PortfolioManagerConfig(AppConfig):
         health.register("books", check_books, thorough=True)
         risk_days.register()
         schedules.register_all()
+        for model in self.get_models():
+            register_kept(model, "the books stay whole, closed periods too")
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

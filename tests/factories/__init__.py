@@ -35,7 +35,13 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory, ScheduledRunFactory
+from tests.factories.operations import (
+    ArchiveRunFactory,
+    AuditBlockFactory,
+    BackupRecordFactory,
+    MetricSampleFactory,
+    ScheduledRunFactory,
+)
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -58,6 +64,7 @@ __all__ = [
     "MONDAY",
     "AccountFactory",
     "AccountStateFactory",
+    "ArchiveRunFactory",
     "AuditBlockFactory",
     "AuditLogFactory",
     "BacktestResultFactory",

@@ -55,6 +55,10 @@ def register_all() -> None:
         cron=env.text("SCHEDULE_MAINTAIN", default="30 4 * * *"), variable="SCHEDULE_MAINTAIN",
     )  # fmt: skip
     register(
+        "archive", "archive",
+        cron=env.text("SCHEDULE_ARCHIVE", default="0 1 * * 6"), variable="SCHEDULE_ARCHIVE",
+    )  # fmt: skip
+    register(
         "verify_audit", "verify_audit",
         cron=env.text("SCHEDULE_VERIFY_AUDIT", default="0 5 * * 0"), variable="SCHEDULE_VERIFY_AUDIT", lock="audit",
     )  # fmt: skip
