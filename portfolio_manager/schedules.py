@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 
 from friren.environment import Environment
-from friren.operations.jobs import register
+from friren.operations import jobs
 
-__all__ = ["register_all"]
+__all__ = ["register"]
 
 env = Environment(os.environ)
 
 
-def register_all() -> None:
+def register() -> None:
     """Register the schedules of this floor."""
-    register(
+    jobs.register(
         "books", "rebuild_positions", "--check",
         cron=env.text("SCHEDULE_BOOKS", default="0 6 * * 0"), variable="SCHEDULE_BOOKS",
     )  # fmt: skip

@@ -206,8 +206,8 @@ class TestSeries:
             found = connection.introspection.get_constraints(cursor, model._meta.db_table)
 
         (primary,) = [one["columns"] for one in found.values() if one["primary_key"]]
-        assert primary == ["id", "timestamp"]
-        assert ["timestamp"] in [one["columns"] for one in found.values() if one.get("type") == "brin"]
+        assert primary == ["id", model.time_field]
+        assert [model.time_field] in [one["columns"] for one in found.values() if one.get("type") == "brin"]
 
     def test_are_the_target_of_no_foreign_key(self, model) -> None:
         assert not [

@@ -42,6 +42,16 @@ def register_all() -> None:
         "backup_weekly", "backup", "--kind", "weekly",
         cron=env.text("SCHEDULE_BACKUP_WEEKLY", default="0 3 * * 0"), variable="SCHEDULE_BACKUP_WEEKLY", lock=BACKUPS,
     )  # fmt: skip
+    # Off: of the whole server, and only where its WAL is archived.
+    register(
+        "backup_base", "backup", "--base",
+        cron=env.text("SCHEDULE_BACKUP_BASE", default="off"), variable="SCHEDULE_BACKUP_BASE", lock=BACKUPS,
+    )  # fmt: skip
+    register(
+        "backup_incremental", "backup", "--incremental",
+        cron=env.text("SCHEDULE_BACKUP_INCREMENTAL", default="off"), variable="SCHEDULE_BACKUP_INCREMENTAL",
+        lock=BACKUPS,
+    )  # fmt: skip
     register(
         "prune_backups", "prune_backups",
         cron=env.text("SCHEDULE_PRUNE_BACKUPS", default="30 3 * * *"), variable="SCHEDULE_PRUNE_BACKUPS", lock=BACKUPS,

@@ -134,7 +134,8 @@ def test_the_index_groups_all_of_it(client) -> None:
     groups = {group["name"]: [model["object_name"] for model in group["models"]] for group in page.context["app_list"]}
 
     assert list(groups) == [
-        "Trading", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people", "System",
+        "Trading", "Decisions", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people",
+        "System",
     ]  # fmt: skip
     assert groups["Trading"][:3] == ["Trade", "Order", "Signal"]
     assert {name for names in groups.values() for name in names} == {model.__name__ for model in MODELS} | {"Group"}
