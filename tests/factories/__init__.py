@@ -35,7 +35,7 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
+from tests.factories.operations import ArchiveRunFactory, AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
 from tests.factories.trading import (
     BacktestResultFactory,
     BacktestRunFactory,
@@ -58,6 +58,7 @@ __all__ = [
     "MONDAY",
     "AccountFactory",
     "AccountStateFactory",
+    "ArchiveRunFactory",
     "AuditBlockFactory",
     "AuditLogFactory",
     "BacktestResultFactory",

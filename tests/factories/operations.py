@@ -7,8 +7,24 @@ import hashlib
 import factory
 from factory.django import DjangoModelFactory
 
-from friren.operations.models import AuditBlock, BackupRecord, MetricSample
+from friren.operations.models import ArchiveRun, AuditBlock, BackupRecord, MetricSample
 from tests.factories.ground import later
+
+
+class ArchiveRunFactory(DjangoModelFactory):
+    class Meta:
+        model = ArchiveRun
+
+    table_name = "trading_engine_signal"
+    cutoff_at = factory.Sequence(later)
+    first_seq = 100
+    last_seq = 200
+    rows_copied = 48
+    rows_deleted = 48
+    rows_digest = "-42549987139301040491"
+    status = "COMPLETED"
+    started_at = factory.Sequence(later)
+    finished_at = factory.SelfAttribute("started_at")
 
 
 class BackupRecordFactory(DjangoModelFactory):

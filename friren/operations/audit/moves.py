@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.db import connections
 
 from friren.operations.audit.compare import Fault
-from friren.operations.audit.layout import sources
 from friren.operations.moves import STATUS, registered_moves
+from friren.persistence.archived import sources
 
 __all__ = ["moved_unseen"]
 
