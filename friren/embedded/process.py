@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,8 @@ from friren.errors import ConfigurationError
 __all__ = ["Postmaster", "clear_stale", "find", "is_alive", "launch"]
 
 _PID_FILE: Final = "postmaster.pid"
-# Starts "$2 -D $3" in the background, its words in $1, and tells its number. All are arguments: nothing is quoted.
-_LAUNCHER: Final = '"$2" -D "$3" </dev/null >>"$1" 2>&1 & echo $!'
+# Starts what follows $1 in the background, its words in $1, and tells its number. All are arguments: nothing is quoted.
+_LAUNCHER: Final = 'log="$1"; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +91,29 @@ def clear_stale(data: Path) -> None:
             (data / _PID_FILE).unlink()
 
 
-def launch(binaries: Binaries, location: Location, identity: Identity | None) -> int:
-    """Start the server in a session of its own, so that it outlives us, and return its process id."""
+def launch(
+    binaries: Binaries, location: Location, identity: Identity | None, *, overrides: Mapping[str, str] | None = None
+) -> int:
+    """
+    Start the server in a session of its own, so that it outlives us, and return its process id.
+
+    Args:
+        overrides: settings that go before those of its files.
+    """
+    options = [word for name, value in (overrides or {}).items() for word in ("-c", f"{name}={value}")]
     if sys.platform == "win32":
-        return _launch_windows(binaries, location)
+        return _launch_windows(binaries, location, options)
     command = ["/bin/sh", "-c", _LAUNCHER, "friren", str(location.log), binaries.program("postgres")]
-    done = run([*command, str(location.data)], identity=identity, new_session=True)
+    done = run([*command, "-D", str(location.data), *options], identity=identity, new_session=True)
     if not done.stdout.strip().isdecimal():
         raise ConfigurationError(f"the embedded database did not start: {' '.join(done.stderr.split())}")
     return int(done.stdout)
 
 
-def _launch_windows(binaries: Binaries, location: Location) -> int:
+def _launch_windows(binaries: Binaries, location: Location, options: Sequence[str]) -> int:
     # pg_ctl drops administrator rights, which the server refuses to have.
     command = [binaries.program("pg_ctl"), "start", "-w", "-D", str(location.data), "-l", str(location.log)]
+    command += ["-o", subprocess.list2cmdline(options)] if options else []
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603 - no shell
     postmaster = find(location.data)
     if postmaster is None:

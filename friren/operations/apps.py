@@ -19,7 +19,7 @@ class OperationsConfig(AppConfig):
         """Register the checks of the configuration and of health, and make forks safe."""
         from friren import accounts, checks, forking
         from friren.operations import hardening, logins, slow_queries
-        from friren.operations.health import archive, audit, backups, ground, write_path
+        from friren.operations.health import archive, audit, backups, ground, wal, write_path
 
         checks.register()
         forking.register()
@@ -31,4 +31,5 @@ class OperationsConfig(AppConfig):
         backups.register_all()
         slow_queries.register()
         ground.register_all()
+        wal.register_all()
         write_path.register_all()
