@@ -18,6 +18,7 @@ from friren.core.models import SeriesModel
 from friren.embedded import locate
 from friren.operations import maintenance
 from friren.operations.maintenance import STEPS, maintain, months_ahead
+from tests.factories import SignalFactory
 from tests.postgres import admin_connection, location
 from trading_engine.services import PriceRecorder
 
@@ -171,6 +172,17 @@ def test_the_server_writes_on_into_a_log_that_was_begun_anew(admin) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_can_be_asked_for_alone(step) -> None:
     assert told(f"--{step.replace('_', '-')}")["failed"] == 0
+
+
+def test_rows_are_archived_only_when_that_is_asked_for(admin) -> None:
+    SignalFactory()
+
+    assert "archive" not in {action["action"] for action in told("--all")["actions"]}
+    moved = {action["object"]: action["rows"] for action in told("--archive")["actions"]}
+
+    assert moved["trading_engine_signal"] == 1
+    admin.execute("SET client_min_messages = warning")
+    admin.execute("DROP SCHEMA archive CASCADE")
 
 
 def test_all_of_it_whether_needed_or_not() -> None:
