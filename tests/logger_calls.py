@@ -257,7 +257,10 @@ CALLS: Final = [
     ),
     Call(
         SignalLogger, "get_signal_history",
-        {"symbol": "symbol", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean", **BAR},
+        {
+            "symbol": "symbol", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean",
+            "include_archive": "boolean", **BAR,
+        },
     ),
     Call(SignalLogger, "flush", {"timeout": "!stat"}),
     Call(RegimeLogger, "__init__", {"account": "account", "detector": "!name(50)"}),
@@ -307,7 +310,10 @@ CALLS: Final = [
     ),
     Call(
         SentimentLogger, "get_sentiment_history",
-        {"symbol": "symbol", "news_source": "name(255)", "model_id": "text(50)", **BAR},
+        {
+            "symbol": "symbol", "news_source": "name(255)", "model_id": "text(50)", "include_archive": "boolean",
+            **BAR,
+        },
     ),
     Call(SentimentLogger, "flush", {"timeout": "!stat"}),
     Call(ModelTracker, "log_model_performance", PERFORMANCE_KINDS, PERFORMANCE),
