@@ -107,9 +107,8 @@ class TestIdeas:
         assert (len(live("DecisionHistory")), len(live("TradeIdea")), len(live("IdeaOutcome"))) == (1, 1, 1)
         done = {one.table: one.rows for one in archive(now=MONDAY + 91 * DAY)}
 
-        assert [done[f"portfolio_manager_{name}"] for name in ("decisionhistory", "ideaoutcome", "tradeidea")] == [
-            1
-        ] * 3
+        tables = [f"portfolio_manager_{name}" for name in ("decisionhistory", "ideaoutcome", "tradeidea")]
+        assert [done[table] for table in tables] == [1, 1, 1]
         back = ["TradeIdea", "DecisionHistory", "IdeaOutcome"]
         assert sum(one.rows for one in unarchive(back, until=LATER)) == 3
 
