@@ -6,6 +6,7 @@ Every error Friren raises on purpose, named by what the caller should do.
     │   ├── KeyReusedError
     │   ├── InvalidTransitionError
     │   └── PeriodClosedError
+    ├── ArchiveError              rows cannot be archived or brought back
     ├── BackupError               a backup cannot be made, trusted or restored
     ├── ConfigurationError        refuse to start
     ├── DatabaseUnavailableError  an administrative step could not be done: do it again later
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 __all__ = [
+    "ArchiveError",
     "BackupError",
     "ConfigurationError",
     "DatabaseUnavailableError",
@@ -92,6 +94,10 @@ class InvalidTransitionError(RejectedRecordError):
 
 class PeriodClosedError(RejectedRecordError):
     """The account's books are closed for the time of this fact. Date it after the close, as a correction."""
+
+
+class ArchiveError(FrirenError):
+    """Rows cannot be archived or brought back; the message says which and why. Each row is where it was."""
 
 
 class BackupError(FrirenError):

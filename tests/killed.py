@@ -16,7 +16,7 @@ __all__ = ["ALL_KILLS", "killed"]
 ALL_KILLS = bool(os.environ.get("FRIREN_TEST_ALL_KILLS"))
 
 
-def killed(work: Callable[[], object], place: str, moment: str, call: int) -> None:
+def killed(work: Callable[[], object], place: str, moment: str, call: int = 1) -> None:
     """Do `work` in a process that is killed when it comes by a place."""
     connections.close_all()
     child = os.fork()

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from friren import embedded
 from friren.core.choices import AuditAction
+from friren.embedded.archiving import start_own
 from friren.environment import Environment
 from friren.errors import ConfigurationError
 from friren.operations import passwords, role_setup, schema
@@ -98,7 +99,7 @@ def _steps(prefix: str | None, *, ask: bool) -> Iterator[Step]:
     secrets = {} if prefix is None else _passwords(prefix, ask=ask)
     if settings.FRIREN_EMBEDDED:
         running = embedded.adopt(_location())
-        server = embedded.start(_location())
+        server = start_own(_location())
         yield Step("server", "unchanged" if running else "done", server.host)
     if prefix is not None:
         yield from _roles_and_database(prefix, secrets)

@@ -22,6 +22,8 @@ __all__ = ["ImportedFile", "import_file"]
 
 # Per file and kind; the count beside the list is exact.
 LISTED_MAX: Final = 10_000
+# A batch in memory: records in which a model explains itself make it shorter than `BULK_BATCH_ROWS`.
+BATCH_CHARACTERS: Final = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ def import_file(
     try:
         for one in file:
             importing.add(one)
-            if importing.waiting >= BULK_BATCH_ROWS:
+            if importing.is_full:
                 importing.store()
                 progress(file.read)
     except UnreadableFileError as exc:
@@ -93,7 +95,12 @@ class _Importing:
     def __init__(self, report: ImportedFile, account: AccountHandle, recorder: Recorder, *, dry_run: bool) -> None:
         self._report, self._account, self._recorder, self._dry_run = report, account, recorder, dry_run
         self._entries: list[tuple[Entry, list[Proposed]]] = []
-        self.waiting = 0
+        self._facts = self._characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what was gathered is a batch."""
+        return self._facts >= BULK_BATCH_ROWS or self._characters >= BATCH_CHARACTERS
 
     def add(self, one: Entry | Issue) -> None:
         """Take in a record, or what is to be said of one."""
@@ -110,11 +117,13 @@ class _Importing:
             self._reject(one, exc)
         else:
             self._entries.append((one, proposed))
-            self.waiting += len(proposed)
+            self._facts += len(proposed)
+            for told in one.told:
+                self._characters += sum(len(value) for value in told.keywords.values() if isinstance(value, str))
 
     def store(self) -> None:
         """Store what was gathered."""
-        some, self._entries, self.waiting = self._entries, [], 0
+        some, self._entries, self._facts, self._characters = self._entries, [], 0, 0
         if some:
             self._store(some)
 

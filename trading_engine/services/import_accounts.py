@@ -41,7 +41,10 @@ def account_of(
         RejectedRecordError: a value breaks a rule.
     """
     if account and environment is None:
-        return find_account(account)
+        try:
+            return find_account(account)
+        except ConfigurationError as exc:
+            raise ConfigurationError(f"{exc}, or with --open and an environment") from exc
     name = account or (book.name if book else "")
     if not name:
         raise ConfigurationError("these files do not tell whose trades they hold: name the books with --account")

@@ -26,7 +26,7 @@ from friren.persistence.receipts import WriteOutcome
 from friren.persistence.settings import BULK_STATEMENT_SECONDS
 from trading_engine.lifecycles import ORDER_MOVES
 from trading_engine.models import OrderStatusEvent
-from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts
+from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts, shown_value
 from trading_engine.services.imported_facts import Proposed
 
 __all__ = ["Judged", "judge_batch", "store_batch_of_imports"]
@@ -199,7 +199,7 @@ def _second(judged: Judged, fact: Fact, before: Fact) -> None:
         return
     names = sorted({*fact.values, *before.values})
     told = {
-        name: (str(before.values.get(name, "")), str(fact.values.get(name, "")))
+        name: (shown_value(before.values.get(name)), shown_value(fact.values.get(name)))
         for name in names
         if before.values.get(name) != fact.values.get(name)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import F, ForeignKey
@@ -18,7 +18,12 @@ from friren.persistence.codec import encode
 from friren.persistence.facts import Fact, spec_named
 from friren.persistence.models import DeadLetter
 
-__all__ = ["Conflict", "differences", "keep_conflicts"]
+__all__ = ["Conflict", "differences", "keep_conflicts", "shown_value"]
+
+# Made of the source's keys, which a bot that logged the same fact does not have.
+LINKS: Final = frozenset({"order", "round_trip"})
+# Enough to see what differs; the letter holds all of it.
+SHOWN_LENGTH_MAX: Final = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,8 +51,8 @@ def differences(kind: str, facts: Sequence[Fact], *, using: str) -> list[dict[st
             if not field.digested:
                 continue
             stored = _stored(row, name)
-            if stored != told:
-                differing[name] = (_shown(stored), _shown(told))
+            if stored != told and not (stored is None and name in LINKS):
+                differing[name] = (shown_value(stored), shown_value(told))
         found.append(differing)
     return found
 
@@ -62,10 +67,11 @@ def _stored(row: Any, name: str) -> Any:
     return getattr(row, name)
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """Return a value of a fact for a report."""
     if isinstance(value, Decimal):
         return plain(value)
-    return "nothing" if value is None else str(value)
+    return "nothing" if value is None else str(value)[:SHOWN_LENGTH_MAX]
 
 
 def keep_conflicts(found: Sequence[tuple[int, Conflict]], *, file: str, using: str) -> None:

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from friren import embedded
 from friren.core.choices import AuditAction
+from friren.embedded.archiving import start_own
 from friren.errors import BackupError, FrirenError, UpgradeError
 from friren.operations import grants, health, schema
 from friren.operations.backup import settings as backups
@@ -289,4 +290,4 @@ def _some(names: list[str]) -> str:
 
 def _start_embedded() -> None:
     if getattr(django_settings, "FRIREN_EMBEDDED", False):
-        embedded.start(embedded.locate(django_settings.FRIREN_HOME, binaries=django_settings.FRIREN_EMBEDDED_BIN))
+        start_own(embedded.locate(django_settings.FRIREN_HOME, binaries=django_settings.FRIREN_EMBEDDED_BIN))

@@ -162,14 +162,14 @@ def test_freqtrade_api_and_database_tell_the_same_trades(shared_data, tmp_path):
 
 def test_freqtrade_database_alone(shared_data, tmp_path):
     trades = json.loads((shared_data / "trades/freqtrade/trades.json").read_text())["trades"]
-    trades[1]["amount"] = trades[1]["orders"][0]["amount"] = None
+    trades[1]["orders"][0]["status"] = "lost"
     database = tmp_path / "tradesv3.sqlite"
     write_database(database, trades)
 
     report = run_twice("freqtrade", database)
 
     assert (report["imported"], report["rejected"]) == (8, 1)
-    assert (report["rejected_rows"][0]["path"], report["rejected_rows"][0]["field"]) == ("trades.id=2", "amount")
+    assert (report["rejected_rows"][0]["path"], report["rejected_rows"][0]["field"]) == ("trades.id=2", "status")
 
 
 def test_nof1_of_26_october(shared_data):
@@ -239,3 +239,62 @@ def test_a_folder_without_files_of_the_source_is_named(shared_data, tmp_path):
         command.run_from_argv(["manage.py", "import_data", "--source", "freqtrade", str(tmp_path), "--json"])
 
     assert "no trades of freqtrade" in stderr.getvalue()
+
+
+def futures_trade(orders, **changes):
+    """Return a short trade of freqtrade's API that was built in steps."""
+    listed = [
+        {
+            "order_id": f"o-{index}", "ft_order_side": side, "amount": 1.0, "filled": 1.0, "status": "closed",
+            "safe_price": price, "average": price, "price": price, "order_type": "limit", "is_open": False,
+            "order_timestamp": 1700000000000 + index * 1000, "order_filled_timestamp": 1700000000500 + index * 1000,
+        }
+        for index, (side, price) in enumerate(orders)
+    ]  # fmt: skip
+    return {
+        "trade_id": 5, "pair": "BTC/USDT:USDT", "quote_currency": "USDT", "exchange": "bybit", "is_open": True,
+        "amount": 2.0, "fee_open": 0.001, "fee_close": 0.001, "open_rate": 105.0, "open_timestamp": 1700000000000,
+        "strategy": "S", "leverage": 3.0, "is_short": True, "trading_mode": "futures", "funding_fees": -0.25,
+        "initial_stop_loss_abs": 1.170000000000001e-08, "orders": listed,
+    } | changes  # fmt: skip
+
+
+def test_a_short_that_is_built_and_left_in_steps_over_two_snapshots(tmp_path):
+    steps = [("sell", 100.0), ("sell", 110.0), ("buy", 90.0), ("buy", 95.0)]
+    early, late = tmp_path / "early.json", tmp_path / "late.json"
+    early.write_text(json.dumps([futures_trade(steps[:3])]))
+    done = {"is_open": False, "close_timestamp": 1700000003500, "close_rate": 92.5, "profit_abs": 24.355}
+    late.write_text(json.dumps([futures_trade(steps, **done, exit_reason="roi", profit_ratio=0.11)]))
+
+    first, then = run("freqtrade", early), run_twice_after(late)
+
+    assert (first["imported"], then["imported"], then["duplicates"], then["conflicts"]) == (6, 3, 6, 0)
+    tracker = PortfolioTracker("freqtrade")
+    assert not tracker.get_current_positions()
+    pnl = tracker.calculate_pnl()
+    assert (pnl.realized, pnl.commission) == (25, D("0.395"))
+    # What it cost to hold it comes beside: funding is a movement of cash.
+    assert AccountState.objects.get().balance == D("24.355")
+    assert Trade.objects.exclude(source_pnl=None).get().source_pnl == D("24.355")
+    assert [trade.action for trade in Trade.objects.order_by("executed_at")] == ["short", "short", "cover", "cover"]
+    # The stop has more decimals than the books keep, and can only be a float.
+    assert {row["field"] for row in then["changed_rows"]} == {"initial_stop_loss_abs"}
+    assert Trade.objects.order_by("executed_at").first().stop_loss_price == D("0.00000001170000000")
+
+
+def run_twice_after(path):
+    """Return the report of an import after another snapshot, once a second run has imported nothing."""
+    first, second = run("freqtrade", path), run("freqtrade", path)
+    assert (second["imported"], second["duplicates"]) == (0, first["imported"] + first["duplicates"])
+    return first
+
+
+def test_a_backtest_without_trades_is_no_failure(tmp_path):
+    path = tmp_path / "backtest-result-2026-01-05.json"
+    path.write_text(
+        json.dumps({"strategy": {"Shy": {"trades": [], "starting_balance": 1000, "stake_currency": "USDT"}}})
+    )
+
+    report = run("freqtrade", path)
+
+    assert (report["records"], report["account"]) == (0, "freqtrade-Shy-backtest-result-2026-01-05")

@@ -93,11 +93,17 @@ def _tell(trade: Fields) -> list[Told]:
             "timestamp": trade.moment(f"{name}_time"),
             "commission": trade.fee(f"{name}_commission_dollars"),
             "external_id": f"{key}:{name}",
-            "liquidity": {True: "taker", False: "maker"}.get(trade.values.get(f"{name}_crossed")),  # type: ignore[arg-type]  # anything but the two is none
+            "liquidity": _liquidity(trade.values.get(f"{name}_crossed")),
             "extra": _numbers(trade, f"{name}_oid", f"{name}_tid", f"{name}_closed_pnl"),
         }
         found.append(Told("trade", told | (_plan(trade) if name == "entry" else _outcome(trade))))
     return found
+
+
+def _liquidity(crossed: Any) -> str | None:
+    if crossed is True:
+        return "taker"
+    return "maker" if crossed is False else None
 
 
 def _plan(trade: Fields) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def _plan(trade: Fields) -> dict[str, Any]:
     plan = trade.values.get("exit_plan") or {}
     if not isinstance(plan, dict):
         raise RejectedRecordError("exit_plan", plan, "an object is wanted")
-    fields = Fields(plan, trade.line, trade.path)
+    fields = Fields(plan, trade.line, trade.path, floats=True)
     return {
         "confidence_score": trade.number_or_none("confidence") or None,
         "target_price": fields.number_or_none("profit_target"),

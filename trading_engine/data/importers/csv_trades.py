@@ -85,7 +85,7 @@ def _entries(file: SourceFile, *, reading: _Reading) -> Iterator[Entry | Issue]:
                 continue
             values = {name: row.values.get(column) for name, column in reading.columns.items()}
             tell = partial(_tell, reading=reading, ordinals=ordinals)
-            yield from entry_of(values, row.line, "", tell)
+            yield from entry_of(values, row.line, "", tell, floats=False)
 
 
 def _tell(row: Fields, *, reading: _Reading, ordinals: Ordinals) -> list[Told]:
@@ -98,7 +98,7 @@ def _tell(row: Fields, *, reading: _Reading, ordinals: Ordinals) -> list[Told]:
         if said is not None:
             values[name] = known.get(str(said).casefold(), said)
     for name in REQUIRED:
-        if values.get(name) is None:
+        if values.get(name) is None or values[name] == "":
             raise RejectedRecordError(name, None, "is required; the cell is empty")
     told: dict[str, Any] = {name: row.text(name) for name in values if name not in {*NUMBERS, "timestamp"}}
     told |= {name: row.number_or_none(name) for name in values if name in NUMBERS}

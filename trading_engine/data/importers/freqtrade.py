@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from friren.core.choices import Environment, PositionMode
 from friren.errors import RejectedRecordError
+from friren.persistence.checks import check_text
 from trading_engine.data.importers.freqtrade_database import database_entries, is_database, stake_currency_of
 from trading_engine.data.importers.freqtrade_trips import Origin, trip_told
 from trading_engine.data.importers.json_stream import BrokenJsonError, Item, asked_for, path_text, walk
@@ -26,7 +27,7 @@ VENUE: Final = "freqtrade"
 _BESIDE: Final = ("_config.json", ".meta.json")
 # The document of a result, as a file and as an answer of the API.
 _RESULTS: Final[tuple[tuple[str, ...], ...]] = ((), ("backtest_result",))
-_OF_RUN: Final = ("stake_currency", "starting_balance", "dry_run_wallet", "backtest_start_ts")
+_OF_RUN: Final = ("stake_currency", "starting_balance", "dry_run_wallet", "backtest_run_start_ts")
 
 
 def read_freqtrade(paths: Sequence[Path]) -> ReadFiles:
@@ -99,8 +100,9 @@ def _run_book(path: Path, found: dict[str, dict[str, Any]]) -> Book:
             cash += fields.number_or_none("starting_balance") or fields.number_or_none("dry_run_wallet") or 0
         except RejectedRecordError as exc:
             raise UnreadableFileError(path, str(exc)) from exc
-        run = fields.text("run_id")[:8] or fields.text("backtest_start_ts")
-        names.append(f"{strategy}-{run}" if run else strategy)
+        # Files of some versions tell neither; their names tell when they were made.
+        run = fields.text("run_id")[:8] or fields.text("backtest_run_start_ts") or path.stem
+        names.append(f"{strategy}-{run}")
         currencies.append(fields.text("stake_currency"))
     name = "-".join([VENUE, *names])[:100]
     return _book(name, Environment.BACKTEST, next(filter(None, currencies), "USDT"), cash or None)
@@ -145,12 +147,13 @@ def _tell(trade: Fields, *, strategy: str, single: bool) -> list[Told]:
     listed = trade.values.get("orders") or []
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise RejectedRecordError("orders", listed, "a list of objects is wanted")
-    orders = [Fields(one, trade.line, trade.path) for one in listed]
+    orders = [Fields(one, trade.line, trade.path, floats=True) for one in listed]
     if single:
         key = f"trade {trade.text('trade_id', required=True)}"
         venue = trade.text("exchange") or VENUE
     else:
         # A backtest gives its trades no numbers; a pair has one trade at a time.
+        check_text("strategy", strategy)
         begun = trade.moment("open_timestamp", "open_date")
         key, venue = f"{strategy}:{trade.text('pair', required=True)}:{begun.isoformat()}", VENUE
     # Orders of a backtest have no ids and were never sent.

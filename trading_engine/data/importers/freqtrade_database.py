@@ -100,7 +100,7 @@ def _named(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _tell(trade: Fields, *, orders: list[dict[str, Any]]) -> list[Told]:
-    listed = [Fields(order, trade.line, trade.path) for order in orders]
+    listed = [Fields(order, trade.line, trade.path, floats=True) for order in orders]
     venue = trade.text("exchange") or "freqtrade"
     origin = Origin(venue=venue, key=f"trade {trade.line}", strategy="", has_orders=bool(listed))
     told = trip_told(trade, listed, origin)

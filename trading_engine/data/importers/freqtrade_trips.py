@@ -55,7 +55,8 @@ def trip_told(trade: Fields, orders: list[Fields], origin: Origin) -> list[Told]
         RejectedRecordError: a value breaks a rule.
     """
     common = _common(trade, origin)
-    over = not trade.values.get("is_open")
+    # Older backtests call a trade open that they closed at their end, and count its profit.
+    over = not trade.values.get("is_open") or trade.number_or_none("close_rate") is not None
     found: list[Told] = []
     if origin.has_orders:
         found += [_order(one, trade, common) for one in orders]
@@ -104,7 +105,10 @@ def _status(order: Fields) -> OrderStatus:
         # An older file has none; then what is filled tells.
         if said:
             raise RejectedRecordError("status", said, f"one of {', '.join(_STATUSES)}")
-        return OrderStatus.FILLED if order.number_or_none("filled") else OrderStatus.SUBMITTED
+        if order.number_or_none("filled"):
+            return OrderStatus.FILLED
+        open_ = order.values.get("ft_is_open", order.values.get("is_open", True))
+        return OrderStatus.SUBMITTED if open_ else OrderStatus.CANCELLED
     if status in _OPEN and order.number_or_none("filled"):
         return OrderStatus.PARTIALLY_FILLED
     return status
@@ -123,7 +127,7 @@ def _order(order: Fields, trade: Fields, common: dict[str, Any]) -> Told:
     told = {
         **common,
         "action": _action(trade, entry=_is_entry(order, trade)),
-        "quantity": order.number("amount"),
+        "quantity": order.number("ft_amount" if order.values.get("amount") is None else "amount"),
         "timestamp": _milliseconds(order.moment("order_timestamp", "order_date")),
         "external_id": order.text("order_id", required=True),
         "status": str(_status(order)),

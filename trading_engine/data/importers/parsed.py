@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from friren.errors import RejectedRecordError, shown
 from trading_engine.data.bars import Bar
 
 __all__ = ["Issue", "ParsedFile", "ParsedRow", "UnreadableFileError", "issue_of"]
+
+
+# Enough to find it by; a report of ten thousand of them stays small.
+VALUE_LENGTH_MAX: Final = 1000
 
 
 class UnreadableFileError(RejectedRecordError):
@@ -57,7 +61,9 @@ class Issue:
 
 def issue_of(line: int, error: RejectedRecordError, *, path: str = "") -> Issue:
     """Return the issue that an error about one line amounts to."""
-    return Issue(line, error.field, str(error.value), error.rule, path=path)
+    # Bytes that were no text stay visible, and can be written to any terminal.
+    value = str(error.value)[:VALUE_LENGTH_MAX].encode("utf-8", "backslashreplace").decode()
+    return Issue(line, error.field, value, error.rule, path=path)
 
 
 class ParsedRow(NamedTuple):

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from friren.core.choices import Environment, PositionMode
-from friren.core.numbers import CONTEXT, DECIMAL_PLACES, ZERO, quantize
+from friren.core.numbers import CONTEXT, DECIMAL_PLACES, LIMIT, ZERO, quantize
 from friren.errors import RejectedRecordError
-from trading_engine.data.importers.cells import ROUNDED, decimal_cell
+from friren.persistence import checks
+from trading_engine.data.bars import measured
+from trading_engine.data.importers.cells import ROUNDED, TOO_FINE, decimal_cell
 from trading_engine.data.importers.lines import decoded
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError, issue_of
 
@@ -139,15 +141,21 @@ class _Counted(io.RawIOBase):
 
 
 class Fields:
-    """The named values of one record, read with their rules; an error names the field as the source does."""
+    """
+    The named values of one record, read with their rules; an error names the field as the source does.
 
-    def __init__(self, values: Mapping[str, Any], line: int, path: str = "") -> None:
-        self.values, self.line, self.path = values, line, path
+    Args:
+        floats: every number of the source is a binary float that a program printed.
+    """
+
+    def __init__(self, values: Mapping[str, Any], line: int, path: str = "", *, floats: bool = False) -> None:
+        self.values, self.line, self.path, self._floats = values, line, path, floats
         self.notes: list[Issue] = []
 
     def number(self, name: str) -> Decimal:
         """
-        Return an exact number. What a program printed of a binary float and no column holds is rounded, and noted.
+        Return an exact number. What a program printed of a binary float and no column holds is rounded, and noted:
+        where all numbers are floats whatever has too many decimals, elsewhere what has the 16 or 17 digits of one.
 
         Raises:
             RejectedRecordError: it is missing, no number, or has too many digits.
@@ -156,7 +164,15 @@ class Fields:
         if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             rule = "is required" if value is None else "a plain decimal number such as 187.32"
             raise RejectedRecordError(name, value, rule)
-        found, rounded = decimal_cell(name, str(value).strip())
+        text = str(value).strip()
+        try:
+            found, rounded = decimal_cell(name, text)
+        except RejectedRecordError as exc:
+            if not self._floats or exc.rule != TOO_FINE:
+                raise
+            found, rounded = measured(float(text)), True
+        if abs(found) >= LIMIT:
+            raise RejectedRecordError(name, value, f"less than {LIMIT:f}")
         if rounded:
             self._note(name, value, ROUNDED)
         return found
@@ -168,7 +184,7 @@ class Fields:
     def fee(self, name: str) -> Decimal | None:
         """Return a fee, None where there is none; one of more decimals than the books keep is rounded, and noted."""
         value = self.values.get(name)
-        if isinstance(value, Decimal) and value.is_finite():
+        if isinstance(value, Decimal) and value.is_finite() and abs(value) < LIMIT:
             rounded = quantize(value)
             if CONTEXT.compare(rounded, value):
                 self._note(name, value, f"a fee of more than {DECIMAL_PLACES} decimals: rounded")
@@ -189,7 +205,7 @@ class Fields:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise RejectedRecordError(name, value, "a text is wanted")
-        return str(value)
+        return checks.check_text(name, str(value))
 
     def moment(self, *names: str) -> dt.datetime:
         """
@@ -231,18 +247,21 @@ def _moment(name: str, value: Any) -> dt.datetime:
     raise RejectedRecordError(name, value, _MOMENT_RULE)
 
 
-def entry_of(values: Any, line: int, path: str, tell: Callable[[Fields], list[Told]]) -> Iterator[Entry | Issue]:
+def entry_of(
+    values: Any, line: int, path: str, tell: Callable[[Fields], list[Told]], *, floats: bool = True
+) -> Iterator[Entry | Issue]:
     """
     Yield the entry of one record and what had to be changed of it, or the reason why it is none.
 
     Args:
         values: the record; anything but a mapping is refused.
         tell: makes the facts of its fields; raises RejectedRecordError.
+        floats: see `Fields`.
     """
     if not isinstance(values, Mapping):
         yield Issue(line, "", str(values)[:120], "an object with named values is wanted", path=path)
         return
-    fields = Fields(values, line, path)
+    fields = Fields(values, line, path, floats=floats)
     try:
         told = tell(fields)
     except RejectedRecordError as exc:

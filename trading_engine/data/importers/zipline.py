@@ -79,7 +79,7 @@ def _look_through(path: Path) -> _Run:
 
 
 def _note(run: _Run, item: Item) -> None:
-    fields = Fields(item.value if isinstance(item.value, dict) else {}, item.line)
+    fields = Fields(item.value if isinstance(item.value, dict) else {}, item.line, floats=True)
     try:
         if item.path[0] == "orders":
             # The last row of an order has all of its fee.

@@ -25,6 +25,8 @@ from trading_engine.services.import_accounts import account_of
 __all__ = ["Command"]
 
 COUNTS: Final = ("records", "imported", "updated", "duplicates", "conflicts", "rejected", "journaled")
+# Not shown to people where there is none.
+SELDOM: Final = frozenset({"updated", "journaled"})
 LINES_SHOWN: Final = 20
 
 
@@ -59,13 +61,15 @@ class Command(BaseFrirenCommand):
         for failure in read.unreadable:
             self.stderr.write(f"error: {failure}", self.style.ERROR)
         taken = sum(each.imported + each.updated + each.duplicates + each.conflicts + each.journaled for each in done)
-        self.failed = bool(read.unreadable) or not taken
+        # A bot that has not traded yet is no failure; files in which nothing is sound are one.
+        self.failed = bool(read.unreadable) or not read.files or (not taken and any(each.records for each in done))
         return _report(source, account, read, done, dry_run=dry_run)
 
     def show(self, report: Report) -> None:
-        table = Table("file", *COUNTS, box=None)
+        shown = [name for name in COUNTS if name not in SELDOM or report[name]]
+        table = Table("file", *shown, box=None)
         for each in report["files"]:
-            table.add_row(escape(Path(each["file"]).name), *(str(each[name]) for name in COUNTS))
+            table.add_row(escape(Path(each["file"]).name), *(str(each[name]) for name in shown))
         self.console.print(table)
         for kind in ("rejected_rows", "changed_rows", "conflict_rows", "skipped"):
             for row in report[kind][:LINES_SHOWN]:

@@ -8,13 +8,17 @@ import json
 from decimal import Decimal
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from friren.accounts import find_account, open_account
+from friren.persistence.engines import engine_for
 from friren.persistence.models import DeadLetter
+from friren.persistence.recorder import Recorder
+from trading_engine.data.importers.sources import read_files
 from trading_engine.management.commands.import_data import Command
 from trading_engine.models import Order, OrderStatusEvent, Trade
-from trading_engine.services import TradeLogger
+from trading_engine.services import TradeLogger, data_imports
+from trading_engine.services.data_imports import import_file
 
 pytestmark = pytest.mark.usefixtures("database")
 D = Decimal
@@ -255,3 +259,54 @@ def test_a_document_that_breaks_off_gives_what_stands_before(write):
 
     assert (code, counts(report)) == (1, (2, 0, 0, 0, 0))
     assert "what stands before it was read" in report["unreadable"][0]["rule"]
+
+
+def test_while_the_database_is_away_records_go_by_the_journal_once(book, write):
+    path = write(HEADER + FILLS)
+    (file,) = read_files("csv", [path]).files
+
+    away = import_file(file, account=book, recorder=Recorder(mode="journal"))
+    assert engine_for().flush(120)
+    again = import_csv(path)
+
+    assert (away.imported, away.journaled, away.rejected) == (0, 3, 0)
+    assert counts(again[1]) == (0, 0, 3, 0, 0)
+    assert Trade.objects.count() == 3
+
+
+def test_bytes_that_are_no_text_cost_one_record(book, tmp_path):
+    path = tmp_path / "fills.csv"
+    path.write_bytes((HEADER + FILLS).encode() + b"2026-01-05T14:33:00Z,A\xffPL,buy,1,1,1,80,\n")
+
+    _, report, _ = import_csv(path)
+
+    assert counts(report) == (3, 0, 0, 0, 1)
+    assert (report["rejected_rows"][0]["line"], report["rejected_rows"][0]["field"]) == (5, "symbol")
+    json.dumps(report, ensure_ascii=False).encode()
+
+
+def test_an_order_that_a_bot_logged_itself_is_found_and_its_fill_refers_to_it(write):
+    account = open_account("freqtrade", base_currency="USDT", position_mode="HEDGING")
+    logged = TradeLogger(account).log_order(
+        symbol="BTC/USDT", action="buy", quantity=2, type="LIMIT", limit_price=D("100.5"), time_in_force="GTC",
+        timestamp=dt.datetime.fromtimestamp(1626028844, dt.UTC), venue="binance", external_id="o-1",
+        strategy_used="S", reasoning="a crossing",
+    )  # fmt: skip
+    filled = freqtrade_trade(order={"status": "closed", "filled": 2.0, "is_open": False})
+
+    _, report, _ = run("--source", "freqtrade", write(json.dumps({"trades": [filled]}), "filled.json"))
+
+    assert counts(report) == (1, 1, 0, 0, 0)
+    order = Order.objects.get()
+    assert (order.id, order.status, Trade.objects.get().order_id) == (logged.id, "filled", logged.id)
+
+
+def test_long_explanations_make_a_batch_shorter(book, write, monkeypatch):
+    monkeypatch.setattr(data_imports, "BATCH_CHARACTERS", 10)
+
+    _, report, _ = import_csv(write(HEADER + FILLS))
+
+    assert report["imported"] == 3
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM trading_engine_trade")
+        assert cursor.fetchone() == (3,)
