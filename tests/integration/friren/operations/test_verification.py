@@ -44,7 +44,7 @@ def test_a_database_that_is_ready_answers_all_eight_well(database) -> None:
     ("spoil", "question", "told"),
     [
         (f"ALTER DATABASE {NAME} SET timezone = 'Asia/Tokyo'", "database", "SET timezone = 'UTC'"),
-        ("UPDATE pg_database SET datcollversion = 1 WHERE datname = 'verified_here'", "database", "REFRESH COLLATION"),
+        (f"UPDATE pg_database SET datcollversion = '0' WHERE datname = '{NAME}'", "database", "REFRESH COLLATION"),
         ("DELETE FROM django_migrations WHERE app = 'sessions'", "tables", "run `manage.py migrate`"),
         ("ALTER TABLE core_systemmetadata ADD COLUMN odd int", "tables", "core_systemmetadata.odd belongs to no model"),
         ("DELETE FROM core_user WHERE username = 'system'", "tables", "run `manage.py setup_database`"),
