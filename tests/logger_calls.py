@@ -371,7 +371,10 @@ CALLS: Final = [
     ),
     Call(
         DecisionLogger, "get_decision_history",
-        {"symbol": "symbol", "action": "choice", "strategy": "uuid", "idea": "uuid", **BAR},
+        {
+            "symbol": "symbol", "action": "choice", "strategy": "uuid", "idea": "uuid", "include_archive": "boolean",
+            **BAR,
+        },
     ),
     Call(DecisionLogger, "flush", {"timeout": "!stat"}),
     Call(PortfolioSnapshotter, "__init__", {"account": "account"}),
@@ -426,7 +429,10 @@ CALLS: Final = [
     ),
     Call(TradeIdeaService, "replay", {"idea": "!uuid"}, {}, {"idea": "idea"}),
     Call(TradeIdeaService, "get_active_ideas", {"limit": "limit", "after": "page"}),
-    Call(TradeIdeaService, "get_idea_history", {"symbol": "symbol", "status": "choice", **BAR}),
+    Call(
+        TradeIdeaService, "get_idea_history",
+        {"symbol": "symbol", "status": "choice", "include_archive": "boolean", **BAR},
+    ),
     Call(TradeIdeaService, "flush", {"timeout": "!stat"}),
     Call(RiskLogger, "__init__", {"account": "account"}),
     Call(

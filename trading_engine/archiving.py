@@ -29,9 +29,9 @@ DAYS_MAX: Final = 36_500
 BOOKED: Final = "the books are folded from every order and fill; they stay, closed periods too"
 
 
-def snapshot_days(env: Environment) -> int:
-    """Return the age at which what was seen before a decision goes to the archive, by the source's 30 days."""
-    return env.integer("RETENTION_SNAPSHOT_DAYS", default=30, maximum=DAYS_MAX)
+def snapshot_days() -> int:
+    """Return after how many days what the system saw when it decided is archived, on this floor and the next."""
+    return Environment(os.environ).integer("RETENTION_SNAPSHOT_DAYS", default=30, maximum=DAYS_MAX)
 
 
 def register_all() -> None:
@@ -63,8 +63,8 @@ def register_all() -> None:
         days=env.integer("RETENTION_PRICE_DAYS", default=0, maximum=DAYS_MAX),
         products={"notional": "t.close * t.volume"},
     )
-    for snapshot in (CandleSnapshot, IndicatorSnapshot, CalendarSnapshot, NewsSnapshot):
-        register_archive(snapshot, time="captured_at", days=snapshot_days(env))
+    for snapshot in (CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot):
+        register_archive(snapshot, time="captured_at", days=snapshot_days())
     for model in (Order, OrderStatusEvent, Trade, TradeStatusEvent):
         register_kept(model, BOOKED)
     register_kept(SignalArchive, "it is an archive itself")

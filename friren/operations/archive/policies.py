@@ -25,7 +25,7 @@ class ArchivePolicy:
             stay in any case.
         products: SQL over the columns of a row, by the name it has in Parquet. decimal(38,18) times decimal(38,18)
             overflows where those files are read, so what is worth multiplying is multiplied here.
-        cold: whether rows may go on to files. What tells of rows in the database has to stay beside them.
+        cold: whether months of it may go on into files.
     """
 
     model: type[models.Model]

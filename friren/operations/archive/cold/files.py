@@ -90,7 +90,9 @@ def cool(
     """
     check_installed()
     place = open_place(where)
-    if not policy.cold or archive_of(policy.table, using) is None:
+    if not policy.cold:
+        raise ArchiveError(f"{policy.name} stays in the archive: it is not written to files")
+    if archive_of(policy.table, using) is None:
         return []
     if dry_run:
         months = _months(policy, month_of(until), using)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from friren.operations.archive.policies import ArchivePolicy, named_policy, policies
-from portfolio_manager.models import DecisionHistory, IdeaOutcome, TradeIdea
+from portfolio_manager.models import TradeIdea
 from tests import postgres as harness
 from tests.factories import MONDAY, ModelPredictionFactory, PriceFactory, SentimentDataFactory, SignalFactory, factories
 
@@ -31,9 +31,8 @@ def fill(policy: ArchivePolicy, count: int = 3) -> list:
     if policy.name == "ModelPrediction":
         return ModelPredictionFactory.create_batch(count, resolved_at=MONDAY, actual={"direction": "up"})
     rows = factories()[policy.model].create_batch(count)
-    if policy.model in {TradeIdea, DecisionHistory, IdeaOutcome}:
-        with connection.cursor() as cursor:  # the ideas are over
-            cursor.execute("UPDATE portfolio_manager_tradeidea SET status = 'rejected'")
+    if policy.name in {"TradeIdea", "DecisionHistory", "IdeaOutcome"}:
+        TradeIdea.objects.update(status="rejected")
     return rows
 
 
@@ -55,8 +54,8 @@ def live(name: str) -> list[str]:
     return rows_of(named_policy(name).table)
 
 
-def names() -> list[str]:
-    return [policy.name for policy in policies()]
+def names(*, cold: bool = False) -> list[str]:
+    return [policy.name for policy in policies() if policy.cold or not cold]
 
 
 __all__ = [
