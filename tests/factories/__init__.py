@@ -48,7 +48,13 @@ from tests.factories.learning import (
     SentimentDataFactory,
     TradeSentimentFactory,
 )
-from tests.factories.operations import ArchiveRunFactory, AuditBlockFactory, BackupRecordFactory, MetricSampleFactory
+from tests.factories.operations import (
+    ArchiveRunFactory,
+    AuditBlockFactory,
+    BackupRecordFactory,
+    MetricSampleFactory,
+    ScheduledRunFactory,
+)
 from tests.factories.seen import (
     AccountSnapshotFactory,
     BacktestPairFactory,
@@ -124,6 +130,7 @@ __all__ = [
     "RegimeHistoryFactory",
     "RiskConfigFactory",
     "RiskMetricsFactory",
+    "ScheduledRunFactory",
     "SentimentDataFactory",
     "SignalArchiveFactory",
     "SignalFactory",

@@ -16,7 +16,7 @@ from friren.operations.models import AuditBlock
 from friren.persistence.models import LossRecord
 from tests.factories import factories
 
-OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
+OWN_APPS = ("core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager")
 MODELS = [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
 FACTS = [model for model in MODELS if issubclass(model, FactModel)]
 SERIES = [model for model in MODELS if issubclass(model, SeriesModel)]

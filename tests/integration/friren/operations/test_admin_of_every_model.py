@@ -17,7 +17,7 @@ from friren.operations.admin.bases import BaseAdmin, ReadOnlyAdmin
 from portfolio_manager.models import AccountState
 from tests.factories import UserFactory, factories
 
-OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
+OWN_APPS = ("core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager")
 MODELS = [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
 PADDED = re.compile(r"\d\.\d*0{6,}|\dE[-+]\d")
 
