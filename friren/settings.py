@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "friren.core",
     "friren.persistence",
     "friren.operations",
+    "friren.operations.jobs",
     "trading_engine",
     "portfolio_manager",
     "friren.operations.admin_site.FrirenAdminConfig",

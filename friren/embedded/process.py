@@ -18,6 +18,10 @@ from friren.errors import ConfigurationError
 __all__ = ["Postmaster", "clear_stale", "find", "is_alive", "launch"]
 
 _PID_FILE: Final = "postmaster.pid"
+# Windows' own numbers.
+_QUERY_LIMITED_INFORMATION: Final = 0x1000
+_ACCESS_DENIED: Final = 5
+_STILL_ACTIVE: Final = 259
 # Starts what follows $1 in the background, its words in $1, and tells its number. All are arguments: nothing is quoted.
 _LAUNCHER: Final = 'log="$1"; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
@@ -54,18 +58,37 @@ def find(data: Path) -> Postmaster | None:
 
 def is_alive(pid: int) -> bool:
     """Return whether a process of this number runs. A zombie does not: where nobody collects orphans, it stays."""
+    if sys.platform == "win32":
+        return _is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True  # another user's
-    except OSError:  # what Windows says of an unknown number
-        return False
     try:
-        return sys.platform != "linux" or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return sys.platform != "linux" or _state_of(pid) != "Z"
     except OSError:
         return False
+
+
+def _state_of(pid: int) -> str:
+    """Return the letter of a process's state (Linux only). After its name, which may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+
+
+def _is_alive_on_windows(pid: int) -> bool:
+    """Ask without a signal: 0 is Ctrl-C there."""
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]  # on Windows
+    handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+    if not handle:
+        return bool(kernel.GetLastError() == _ACCESS_DENIED)  # another user's
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == _STILL_ACTIVE
 
 
 def _serves(pid: int, data: Path) -> bool:

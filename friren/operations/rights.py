@@ -36,7 +36,7 @@ FUNCTIONS: Final = ("friren_create_month(text, date)",)
 # Filled by the database alone.
 NUMBERED: Final = frozenset({"recorded_seq", "created_at"})
 # What bots read of tables that are not theirs to fill: Django's own and operations', and who owns an account.
-READ_ONLY_APPS: Final = frozenset({"operations", "migrations"})
+READ_ONLY_APPS: Final = frozenset({"operations", "jobs", "migrations"})
 # Hashes of passwords, and keys of sessions that are open: whoever reads them can sign in as somebody else.
 SECRET_COLUMNS: Final = {"core.User": frozenset({"password"})}
 # What the admin does beyond what a bot does. Sessions end and groups go; people are deactivated, never deleted.
@@ -62,7 +62,7 @@ Model = type[models.Model]
 
 def tables() -> list[Model]:
     """Return the models whose tables the grid knows, by the name of the table: ours, Django's, and the migrations'."""
-    known = {"core", "persistence", "operations", *_upper_apps(), *(label.partition(".")[0] for label in _WEB)}
+    known = {"core", "persistence", "operations", "jobs", *_upper_apps(), *(label.partition(".")[0] for label in _WEB)}
     found = [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -102,7 +102,7 @@ def _upper_apps() -> set[str]:
 
 
 def _own(model: Model) -> bool:
-    return model._meta.app_label in {"core", "persistence", "operations", "migrations", *_upper_apps()}
+    return model._meta.app_label in {"core", "persistence", "operations", "jobs", "migrations", *_upper_apps()}
 
 
 def _web(model: Model) -> Rights:

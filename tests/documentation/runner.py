@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +15,7 @@ from typing import Final, Self
 
 from friren.embedded.binaries import find_binaries
 from tests.documentation.pages import ROOT, Block, Line, Page
+from tests.documentation.zygote import client
 from tests.servers import ThrowAwayServer, command_environment, remove_folder
 
 # A line that takes longer hangs, or asks somebody something.
@@ -27,18 +30,22 @@ if [ "$1 $2 $3" = "-m uv run" ]; then
         case $1 in --group|--extra) shift 2 ;; *) shift ;; esac
     done
     case $1 in
-        manage.py) exec "{python}" "{root}/manage.py" "${{@:2}}" ;;
-        python|python3) shift; exec "{python}" "$@" ;;
+        manage.py) exec manage.py "${{@:2}}" ;;
+        python|python3) exec python "${{@:2}}" ;;
         *) program=$1; shift; exec "{programs}/$program" "$@" ;;
     esac
 fi
+[ "$*" = "-m pip install uv" ] && exit  # it is there, or the tests would not run
 if [ "$1 $2" = "-m uv" ] || [ "$1 $2" = "-m pip" ]; then
     echo "nothing is installed here: mark this line" >&2
     exit 64
 fi
-exec "{python}" "$@"
+case $1 in
+    *.py) exec {run} "$@" ;;
+    *) exec "{python}" "$@" ;;
+esac
 """
-_MANAGE: Final = '#!/bin/bash\nexec "{python}" "{root}/manage.py" "$@"\n'
+_MANAGE: Final = '#!/bin/bash\nexec {run} "{root}/manage.py" "$@"\n'
 
 
 @dataclass
@@ -57,11 +64,18 @@ class Told:
 
 
 class Reader:
-    """Someone who does what the pages say, in a folder of their own."""
+    """
+    Someone who does what the pages say, in a folder of their own.
 
-    def __init__(self, *, slow: bool = False) -> None:
+    Args:
+        slow: what is marked so, too.
+        quick: commands are forked by a process that has imported what they need of others, see `zygote`.
+    """
+
+    def __init__(self, *, slow: bool = False, quick: bool = False) -> None:
         self._server = ThrowAwayServer(migrated=True)
-        self._slow = slow
+        self._slow, self._quick = slow, quick
+        self._zygote: subprocess.Popen[str] | None = None
         self.told = Told()
 
     def __enter__(self) -> Self:
@@ -69,13 +83,14 @@ class Reader:
         self._folder = self._server.home.parent / "reader"
         programs = self._folder / ".programs"
         programs.mkdir(parents=True)
-        places = {"python": sys.executable, "root": ROOT, "programs": Path(sys.executable).parent}
+        places = {
+            "python": sys.executable, "root": ROOT, "programs": Path(sys.executable).parent, "run": self._run(programs),
+        }  # fmt: skip
         for name, text in (("python3", _PYTHON3), ("python", _PYTHON3), ("manage.py", _MANAGE), ("friren", _MANAGE)):
             (programs / name).write_text(text.format(**places))
             (programs / name).chmod(0o755)
-        (self._folder / "manage.py").symlink_to(ROOT / "manage.py")
-        (self._folder / ".env.example").symlink_to(ROOT / ".env.example")
-        (self._folder / "deploy").symlink_to(ROOT / "deploy")
+        for name in ("manage.py", ".env.example", "deploy", "docs"):
+            (self._folder / name).symlink_to(ROOT / name)
         postgres = find_binaries(self._server.location.binaries, identity=None).program("psql")
         environment = command_environment(
             self._server.home,
@@ -91,7 +106,25 @@ class Reader:
         }  # fmt: skip
         return self
 
+    def _run(self, programs: Path) -> str:
+        """Return what runs a script of Python; whoever is to run them is begun."""
+        if not self._quick:
+            return f'"{sys.executable}"'
+        path = programs / "zygote"
+        (programs / "client.py").write_text(client(path))
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "tests.documentation.zygote", str(path)],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            env=command_environment(self._server.home),
+        )  # fmt: skip
+        assert self._zygote.stdout is not None
+        assert self._zygote.stdout.readline() == "ready\n"
+        return f'"{sys.executable}" -SEs "{programs / "client.py"}"'
+
     def __exit__(self, *_: object) -> None:
+        if self._zygote is not None:
+            os.killpg(self._zygote.pid, signal.SIGTERM)  # and what it has begun
+            self._zygote.communicate()
         remove_folder(self._server.home)
 
     def read(self, page: Page) -> None:

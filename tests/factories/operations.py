@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import factory
 from factory.django import DjangoModelFactory
 
+from friren.operations.jobs.models import ScheduledRun
 from friren.operations.models import ArchiveRun, AuditBlock, BackupRecord, MetricSample
 from tests.factories.ground import later
 
@@ -77,3 +79,19 @@ class MetricSampleFactory(DjangoModelFactory):
     name = "table_bytes"
     value = 81_920.0
     labels = {"table": "trading_engine_trade"}
+
+
+class ScheduledRunFactory(DjangoModelFactory):
+    class Meta:
+        model = ScheduledRun
+
+    schedule = "backup_daily"
+    due_at = factory.Sequence(later)
+    command = "backup --kind daily"
+    status = "SUCCEEDED"
+    worker = "trading-1:4711"
+    queue_job = factory.Sequence(lambda number: number + 1)
+    started_at = factory.SelfAttribute("due_at")
+    finished_at = factory.SelfAttribute("due_at")
+    next_due_at = factory.LazyAttribute(lambda run: run.due_at + dt.timedelta(days=1))
+    message = "every table is in it"

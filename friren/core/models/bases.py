@@ -59,6 +59,8 @@ class SeriesModel(models.Model):
     """
 
     is_timescale_model = True
+    # The column that says in which month a row lies.
+    time_field: ClassVar[str] = "timestamp"
     lifecycle: ClassVar[tuple[str, ...]] = ()
     undigested: ClassVar[tuple[str, ...]] = ()
 

@@ -74,7 +74,7 @@ def test_every_table_and_column_of_ours_is_on_the_page() -> None:
     models = [model for app in own_apps() for model in app.get_models()]
 
     assert {app.label for app in own_apps()} == {
-        "core", "persistence", "operations", "trading_engine", "portfolio_manager",
+        "core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager",
     }  # fmt: skip
     for model in models:
         assert f"### {model._meta.db_table}\n" in page
