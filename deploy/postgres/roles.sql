@@ -7,6 +7,7 @@ BEGIN;
 -- friren_owner: owns the database and all that is in it; nobody signs in as it.
 DO $$ BEGIN IF to_regrole('friren_owner') IS NULL THEN CREATE ROLE "friren_owner" NOLOGIN CREATEDB; END IF; END $$;
 GRANT "pg_signal_backend" TO "friren_owner";
+GRANT "pg_read_all_stats" TO "friren_owner";
 COMMENT ON ROLE "friren_owner" IS 'owns the database and all that is in it; nobody signs in as it';
 
 -- friren_migrator: migrates, restores and archives; what it makes is the owner's.
