@@ -60,9 +60,10 @@ ROLES: Final = (
         OWNER,
         "owns the database and all that is in it; nobody signs in as it",
         signs_in=False,
-        # A restore makes the database anew beside the old one, and ends the sessions that hold the old one.
+        # A restore makes the database anew beside the old one, and ends the sessions that hold the old one; an upgrade
+        # ends those that could write, and has to see since when they are there.
         attributes=("CREATEDB",),
-        member_of=("pg_signal_backend",),
+        member_of=("pg_signal_backend", "pg_read_all_stats"),
     ),
     Role(
         MIGRATOR,

@@ -52,14 +52,28 @@ class IdeaReads(AccountService):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
-        """Return ideas of this account, newest first; parameters and errors as for `get_trade_history`."""
+        """
+        Return ideas of this account, newest first; other parameters and errors as for `get_trade_history`.
+
+        Args:
+            include_archive: also what was archived.
+        """
         ideas = self._ideas()
         if symbol is not None:
             ideas = rows_of_symbol(ideas, symbol)
         if status is not None:
             ideas = ideas.filter(status=spec_of(TradeIdea).fields["status"].check("status", status))
-        return newest_first(ideas, time="proposed_at", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            ideas,
+            time="proposed_at",
+            start=start,
+            end=end,
+            limit=limit,
+            after=after,
+            include_archive=include_archive,
+        )
 
     def _ideas(self) -> Any:
         return TradeIdea.objects.using(self.using).filter(account=self.account.id)

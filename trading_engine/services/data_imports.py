@@ -22,6 +22,7 @@ __all__ = ["ImportedFile", "import_file"]
 
 # Per file and kind; the count beside the list is exact.
 LISTED_MAX: Final = 10_000
+_NOWHERE: Final = "neither the database nor the disk of this machine takes it now; import the file again"
 # A batch in memory: records in which a model explains itself make it shorter than `BULK_BATCH_ROWS`.
 BATCH_CHARACTERS: Final = 4 * 1024 * 1024
 
@@ -147,7 +148,7 @@ class _Importing:
                     self._store([one])
                 return
         if judged is None:
-            self._journal(records)
+            self._journal(some)
             return
         for (entry, _proposed), verdict in zip(some, judged, strict=True):
             self._count(entry, verdict)
@@ -163,12 +164,15 @@ class _Importing:
             records, account=self._account.id, file=self._report.file, lines=lines, using=alias
         )
 
-    def _journal(self, records: Sequence[Sequence[Proposed]]) -> None:
+    def _journal(self, some: Sequence[tuple[Entry, list[Proposed]]]) -> None:
         """Take records into the journal: their ids make what is stored already a duplicate there."""
-        for record in records:
-            facts = [one.fact for one in record]
+        for entry, proposed in some:
+            facts = [one.fact for one in proposed]
             receipt = self._recorder.journal(group_of(facts) if len(facts) > 1 else facts[0])
-            self._report.journaled += len(facts) * (receipt.outcome is WriteOutcome.JOURNALED)
+            if receipt.outcome is WriteOutcome.JOURNALED:
+                self._report.journaled += len(facts)
+            else:
+                self._reject(entry, RejectedRecordError("", "", _NOWHERE))
 
     def _count(self, entry: Entry, one: Judged) -> None:
         report = self._report

@@ -217,8 +217,11 @@ def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -
     for attempt in range(1, _SWAP_ATTEMPTS + 1):
         try:
             with session.transaction():
+                # Autovacuum workers are nobody's: only a superuser may end them, and the renaming does so by itself.
                 session.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY (%s)", [[name, beside]]
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = ANY (%s) AND usesysid IS NOT NULL",
+                    [[name, beside]],
                 )
                 session.execute(rename.format(sql.Identifier(name), sql.Identifier(kept)))
                 session.execute(rename.format(sql.Identifier(beside), sql.Identifier(name)))

@@ -34,11 +34,12 @@ _UP: Final = """
         WHERE d.datname = current_database() AND s.setrole = 0
             AND 'default_transaction_read_only=on' = ANY (s.setconfig))
 """
-# Those that began before the setting was changed, and so do not have it.
+# Those that began before the setting was changed, and so do not have it. When the session of another role began is
+# told to members of pg_read_all_stats alone; where it is not, it counts as one of them. Autovacuum is nobody's.
 _END: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-        AND backend_start <= %s
+    WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
+        AND coalesce(backend_start, '-infinity') <= %s
 """
 
 

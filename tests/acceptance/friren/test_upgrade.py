@@ -17,6 +17,7 @@ from django.db import connection, connections
 from friren.errors import UpgradeError
 from friren.operations import schema
 from friren.operations.backup.contents import Contents, read_contents
+from friren.operations.role_setup import give_rights, make_roles, names
 from friren.operations.upgrading import fence, plan_upgrade, roll_back, state, upgrade
 from friren.persistence import engines
 from friren.persistence.facts import forget_natural_keys
@@ -33,6 +34,7 @@ __all__ = ["logger", "migrated"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX")
 
 NAME = "upgraded_here"
+PREFIX = "upgrading"
 # What the machinery notes of itself: entries on backups, restores and upgrades.
 NOTES = {"public.operations_backuprecord", "public.core_auditlog"}
 _RUNNING = "friren.operations.upgrading.running"
@@ -77,6 +79,7 @@ def database_to_upgrade(database, settings, monkeypatch) -> Iterator[str]:
         connection.settings_dict["NAME"] = NAME
         forget_natural_keys()
         TradeFactory.create_batch(3)
+        engines.close_all()
         yield NAME
     finally:
         engines.close_all()
@@ -88,6 +91,31 @@ def database_to_upgrade(database, settings, monkeypatch) -> Iterator[str]:
         for (name,) in left:
             harness.drop_database(name)
         remove_folder(home)
+
+
+@pytest.fixture
+def by_its_migrator(database_to_upgrade) -> Iterator[list[psycopg.Connection]]:
+    """The same by a role that is no superuser, beside sessions of a bot and of a reader."""
+    with harness.admin_connection(NAME) as admin:
+        list(make_roles(admin, PREFIX, dict.fromkeys(names(PREFIX, sign_in=True), "only for tests")))
+        give_rights(admin, PREFIX)
+        admin.execute("DROP SCHEMA friren_seed CASCADE")  # the tests' own
+    own = connection.settings_dict["USER"]
+    others = [psycopg.connect(harness.database_url(NAME), user=f"{PREFIX}_{role}") for role in ("app_writer", "app_ro")]
+    connections.close_all()
+    connection.settings_dict["USER"] = f"{PREFIX}_migrator"
+    try:
+        yield others
+    finally:
+        connections.close_all()
+        connection.settings_dict["USER"] = own
+        for other in others:
+            other.close()
+        with harness.admin_connection() as admin:
+            for (name,) in admin.execute("SELECT datname FROM pg_database WHERE datname ^@ %s", [NAME]).fetchall():
+                harness.drop_database(name)
+            for name in names(PREFIX):
+                admin.execute(f'DROP ROLE "{name}"')
 
 
 def contents() -> Contents:
@@ -140,7 +168,7 @@ def test_a_good_upgrade_is_backed_up_proven_migrated_and_asked_for_its_health(da
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_an_upgrade_that_fails_leaves_everything_as_it_was(database_to_upgrade, kind) -> None:
+def test_an_upgrade_that_fails_leaves_everything_as_it_was(by_its_migrator, kind) -> None:
     choose(kind)
     before = contents()
 
@@ -152,6 +180,24 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(database_to_upgrade, 
     assert (restored.step, restored.outcome) == ("restore", "done")
     assert same(before)
     assert ended()
+    for session in by_its_migrator:  # of others, who were in the middle of something
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    with psycopg.connect(harness.database_url(NAME), user=f"{PREFIX}_app_writer") as bot:
+        assert bot.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')").fetchone() == (True,)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        nobody()
+
+
+def nobody() -> None:
+    """Try to come in as a role that has no rights here."""
+    with harness.admin_connection() as admin:
+        admin.execute("CREATE ROLE upgrading_nobody LOGIN")
+    try:
+        psycopg.connect(harness.database_url(NAME), user="upgrading_nobody")
+    finally:
+        with harness.admin_connection() as admin:
+            admin.execute("DROP ROLE upgrading_nobody")
 
 
 @pytest.mark.slow

@@ -68,14 +68,14 @@ class Mapped:
     What a mapping says.
 
     Attributes:
-        columns: name of the column by field; fields that are not named are guessed only where none is.
+        columns: names of the column by field, of two that are read as one for a time; other fields are guessed.
         values: what the file writes, and what it stands for, by field.
         defaults: of fields without a column, or where a cell is empty.
         timezone, date_format: as for prices; "" where nothing is said.
         negative_commission: a cost is written as a negative number.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     timezone: str = ""
@@ -115,7 +115,7 @@ def read_mapping(path: Path) -> Mapped:
     if not all(isinstance(table, dict) for table in sections["values"].values()):
         raise UnreadableFileError(path, 'values are told by field, e.g. [values.action] with B = "buy"')
     return Mapped(
-        columns={name: str(column) for name, column in sections["columns"].items()},
+        columns={name: _columns(path, name, told) for name, told in sections["columns"].items()},
         values={
             name: {str(written).casefold(): str(meant) for written, meant in table.items()}
             for name, table in sections["values"].items()
@@ -127,28 +127,39 @@ def read_mapping(path: Path) -> Mapped:
     )
 
 
-def columns_of(path: Path, header: Sequence[str], mapped: Mapped) -> dict[str, str]:
+def _columns(path: Path, name: str, told: Any) -> tuple[str, ...]:
+    if not isinstance(told, list):
+        return (str(told),)
+    if name != "timestamp" or not told:
+        raise UnreadableFileError(path, f"{name} is one column; only a timestamp may be a list: of day and time")
+    return tuple(map(str, told))
+
+
+def columns_of(path: Path, header: Sequence[str], mapped: Mapped) -> dict[str, tuple[str, ...]]:
     """
-    Return the name of the column of each field.
+    Return the names of the columns of each field.
 
     Raises:
         UnreadableFileError: a column is missing, or two could be the same field; the message names them.
     """
-    for name, column in mapped.columns.items():
-        if column not in header:
-            raise UnreadableFileError(path, f"no column {column!r} for {name}; there are {', '.join(header)}")
+    for name, columns in mapped.columns.items():
+        for column in columns:
+            if column not in header:
+                raise UnreadableFileError(path, f"no column {column!r} for {name}; there are {', '.join(header)}")
     found = dict(mapped.columns)
-    taken = set(found.values())
+    taken = {column for columns in found.values() for column in columns}
     spelled = {column: name for column, name in zip(header, names_of(list(header)), strict=True) if column not in taken}
     for name, aliases in _ALIASES.items():
         if name in found or name in mapped.defaults:
             continue
         could = [column for column, spelling in spelled.items() if spelling in aliases]
-        if len(could) > 1:
+        if sorted(spelled[column] for column in could) == ["date", "time"]:
+            found[name] = tuple(sorted(could, key=spelled.__getitem__))
+        elif len(could) > 1:
             listed = " and ".join(repr(column) for column in could)
             raise UnreadableFileError(path, f"{listed} could both be {name}; say which in a --mapping under [columns]")
-        if could:
-            found[name] = could[0]
+        elif could:
+            found[name] = (could[0],)
     missing = [name for name in REQUIRED if name not in found and name not in mapped.defaults]
     if missing:
         listed = ", ".join(header)

@@ -65,7 +65,6 @@ def test_passwords_come_from_a_file_that_nobody_else_can_read(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("text", "mode", "why"),
     [
-        ("friren_app_ro=hunter2\n", 0o644, "others can read it"),
         ("friren_owner=hunter2\n", 0o600, "line 1 names no role of ours"),
         ("\nfriren_app_ro\n", 0o600, "line 2 names no role of ours"),
         (None, 0, "No such file"),
@@ -79,6 +78,17 @@ def test_a_file_of_passwords_that_cannot_be_used_is_told_without_them(tmp_path, 
     monkeypatch.setenv("DB_ROLE_PASSWORDS_FILE", str(file))
 
     with pytest.raises(ConfigurationError, match=why) as refusal:
+        passwords.read_file(NAMES)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_file_of_passwords_that_others_can_read_is_refused(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "passwords"
+    file.write_text("friren_app_ro=hunter2\n")
+    file.chmod(0o644)
+    monkeypatch.setenv("DB_ROLE_PASSWORDS_FILE", str(file))
+
+    with pytest.raises(ConfigurationError, match="others can read it: `chmod 600` it") as refusal:
         passwords.read_file(NAMES)
     assert "hunter2" not in str(refusal.value)
 

@@ -29,7 +29,10 @@ def fill(policy: ArchivePolicy, count: int = 3) -> list:
     """Rows of a table that may all be archived."""
     if policy.name == "ModelPrediction":
         return ModelPredictionFactory.create_batch(count, resolved_at=MONDAY, actual={"direction": "up"})
-    return factories()[policy.model].create_batch(count)
+    rows = factories()[policy.model].create_batch(count)
+    if policy.name == "TradeIdea":
+        policy.model.objects.update(status="rejected")
+    return rows
 
 
 def rows_of(table: str) -> list[str]:
@@ -50,8 +53,8 @@ def live(name: str) -> list[str]:
     return rows_of(named_policy(name).table)
 
 
-def names() -> list[str]:
-    return [policy.name for policy in policies()]
+def names(*, cold: bool = False) -> list[str]:
+    return [policy.name for policy in policies() if policy.cold or not cold]
 
 
 __all__ = [

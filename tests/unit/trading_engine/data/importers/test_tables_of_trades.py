@@ -85,6 +85,46 @@ def test_json_lines_are_rows_too_and_a_broken_line_costs_only_itself(write):
     assert third["price"] == D("100000.5")
 
 
+def test_lines_of_json_leave_out_what_they_have_no_value_for(write):
+    line = '"time": "2026-01-05T14:30:00Z", "symbol": "BTC", "qty": 1, "price": 2'
+    path = write(f'{{{line}}}\n{{{line}, "fee": 0.1}}\n{{{line}, "date": "x"}}\n{{"symbol": "BTC"}}\n', "fills.jsonl")
+    mapping = read_mapping(write('[columns]\ncommission = "fee"\ntimestamp = "time"\n', "mapping.toml"))
+
+    guessed, mapped = told_of(path), told_of(path, mapped=mapping)
+
+    assert [type(one).__name__ for one in guessed] == ["dict", "dict", "Issue", "Issue"]
+    assert "no column for timestamp, quantity, price" in guessed[3].rule
+    for told in (guessed, mapped):
+        assert told[0].get("commission") is None
+        assert told[1]["commission"] == D("0.1")
+    assert mapped[2]["timestamp"] == mapped[0]["timestamp"]
+
+
+def test_a_day_and_a_time_are_one_moment_by_their_names_or_a_mapping(write):
+    path = write("Time,Date,symbol,qty,price,note\n14:30,05/01/2026,A,1,2,x\n14:30,13/01/2026,A,1,2,\n")
+    mapping = read_mapping(write('[columns]\ntimestamp = ["Day", "At"]\n', "mapping.toml"))
+
+    read = read_files("csv", [path])
+
+    assert told_of(path)[0]["timestamp"] == dt.datetime(2026, 1, 5, 14, 30, tzinfo=dt.UTC)
+    assert read.skipped == [(path, "no field is made of the columns note")]
+    other = write("Day,At,symbol,qty,price\n2026-01-05,14:30,A,1,2\n", "other.csv")
+    assert told_of(other, mapped=mapping)[0]["timestamp"] == dt.datetime(2026, 1, 5, 14, 30, tzinfo=dt.UTC)
+
+
+def test_a_row_that_is_mended_keeps_the_name_it_would_have_had(write):
+    rows = "2026-01-05,A,{},1\n2026-01-05,A,3,1\n"
+    broken = told_of(write("date,symbol,qty,price\n" + rows.format("x")))
+    mended = told_of(write("date,symbol,qty,price\n" + rows.format("2")))
+
+    assert isinstance(broken[0], Issue)
+    assert broken[1]["external_id"] == mended[1]["external_id"] == "2026-01-05T00:00:00+00:00:A:1"
+
+
+def test_a_table_without_rows_is_no_fault(write):
+    assert told_of(write("date,symbol,qty,price\n")) == []
+
+
 def test_days_written_both_ways_are_settled_by_the_whole_file_or_asked_for(write):
     settled = write("date,symbol,qty,price\n3/4/2026,A,1,1\n3/14/2026,A,1,1\n")
     assert told_of(settled)[0]["timestamp"].month == 3
@@ -98,7 +138,7 @@ def test_days_written_both_ways_are_settled_by_the_whole_file_or_asked_for(write
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("date,time,symbol,qty,price", "'date' and 'time' could both be timestamp"),
+        ("date,timestamp,symbol,qty,price", "'date' and 'timestamp' could both be timestamp"),
         ("date,symbol,qty,amount,price", "'qty' and 'amount' could both be quantity"),
         ("date,symbol,qty", "no column for price among date, symbol, qty"),
         ("a,b,c", "no column for timestamp, symbol, quantity, price"),
