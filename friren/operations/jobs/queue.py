@@ -73,10 +73,9 @@ def make_app(stopping: Stopping) -> App:
     Raises:
         ConfigurationError: a cron line cannot be read, or procrastinate wants tables that no migration has made.
     """
-    unknown = set(queue_tables.available()) - set(queue_tables.APPLIED)
-    if unknown:
+    if unknown := queue_tables.unknown():
         raise ConfigurationError(
-            f"this version of procrastinate changes its tables ({', '.join(sorted(unknown))}), which this version of "
+            f"this version of procrastinate changes its tables ({', '.join(unknown)}), which this version of "
             "Friren does not know: install the one that requirements.lock names"
         )
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
