@@ -42,6 +42,13 @@ _DONE: Final = f"""
         WHERE o.id = t.order_id AND o.status IN ({", ".join(f"'{status}'" for status in OPEN_ORDER_STATUSES)})
     )
 """
+# What was decided about an idea that may still move stays beside it.
+_DECIDED: Final = f"""
+    NOT EXISTS (
+        SELECT FROM {TradeIdea._meta.db_table} i WHERE i.id = t.trade_idea_id
+        AND i.status NOT IN ('{IdeaStatus.AUTO_EXECUTED}', '{IdeaStatus.REJECTED}')
+    )
+"""
 # Goes with its idea: one that was still there would be worked out anew.
 _ALONE: Final = f"""
     NOT EXISTS (SELECT FROM {DecisionHistory._meta.db_table} d WHERE d.trade_idea_id = t.trade_idea_id)
@@ -55,7 +62,7 @@ def register_all() -> None:
     ideas = env.integer("RETENTION_IDEA_DAYS", default=90, maximum=DAYS_MAX)
     register_archive(AccountSnapshot, time="captured_at", days=snapshot_days())
     # Who decided what, and why, stays in the database.
-    register_archive(DecisionHistory, time="occurred_at", days=decisions, cold=False)
+    register_archive(DecisionHistory, time="occurred_at", days=decisions, movable=_DECIDED, cold=False)
     register_archive(IdeaOutcome, time="due_at", days=ideas, movable=_ALONE, cold=False)
     register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
     for model in BOOKS:

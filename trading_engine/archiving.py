@@ -18,6 +18,7 @@ from trading_engine.models import (
     Price,
     SentimentData,
     Signal,
+    SignalArchive,
     Trade,
     TradeStatusEvent,
 )
@@ -66,3 +67,4 @@ def register_all() -> None:
         register_archive(snapshot, time="captured_at", days=snapshot_days())
     for model in (Order, OrderStatusEvent, Trade, TradeStatusEvent):
         register_kept(model, BOOKED)
+    register_kept(SignalArchive, "it is an archive itself")

@@ -33,7 +33,7 @@ class IdeaReads(AccountService):
             The five snapshots, with `as_of` and `stale`; None when there is no such idea in this account.
         """
         key = checks.check_uuid("idea", getattr(idea, "id", idea))
-        found = newest_first(self._ideas().filter(pk=key), time="proposed_at", limit=1)
+        found = newest_first(self._ideas().filter(pk=key), time="proposed_at", limit=1, include_archive=True)
         if found.as_of is None:
             return read_replay(ref_of(key), using=self.using)
         return read_replay(found[0].snapshot_ref, using=self.using) if found else None

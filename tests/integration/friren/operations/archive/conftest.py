@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from friren.operations.archive.policies import ArchivePolicy, named_policy, policies
+from portfolio_manager.models import TradeIdea
 from tests import postgres as harness
 from tests.factories import MONDAY, ModelPredictionFactory, PriceFactory, SentimentDataFactory, SignalFactory, factories
 
@@ -30,8 +31,8 @@ def fill(policy: ArchivePolicy, count: int = 3) -> list:
     if policy.name == "ModelPrediction":
         return ModelPredictionFactory.create_batch(count, resolved_at=MONDAY, actual={"direction": "up"})
     rows = factories()[policy.model].create_batch(count)
-    if policy.name == "TradeIdea":
-        policy.model.objects.update(status="rejected")
+    if policy.name in {"TradeIdea", "DecisionHistory", "IdeaOutcome"}:
+        TradeIdea.objects.update(status="rejected")
     return rows
 
 
