@@ -11,10 +11,9 @@ class PortfolioManagerConfig(AppConfig):
     def ready(self) -> None:
         # What needs the models can be imported only now.
         from friren.operations import health
-        from friren.operations.archive import register_kept
         from friren.operations.moves import register_moves
         from friren.persistence.policies import KindPolicy, register_policy
-        from portfolio_manager import book_snapshots, risk_days, schedules
+        from portfolio_manager import archiving, book_snapshots, risk_days, schedules
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
         from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
@@ -25,7 +24,6 @@ class PortfolioManagerConfig(AppConfig):
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")
-        for model in self.get_models():
-            register_kept(model, "the books stay whole, closed periods too")
+        archiving.register_all()
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

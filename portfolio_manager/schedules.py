@@ -18,3 +18,7 @@ def register() -> None:
         "books", "rebuild_positions", "--check",
         cron=env.text("SCHEDULE_BOOKS", default="0 6 * * 0"), variable="SCHEDULE_BOOKS",
     )  # fmt: skip
+    jobs.register(
+        "rejected_ideas", "evaluate_rejected",
+        cron=env.text("SCHEDULE_REJECTED_IDEAS", default="45 6 * * *"), variable="SCHEDULE_REJECTED_IDEAS",
+    )  # fmt: skip

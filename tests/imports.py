@@ -15,7 +15,7 @@ from trading_engine.data.importers.sources import read_files
 from trading_engine.services.data_imports import ImportedFile, import_file
 
 # Of a file that is imported in bounded memory. A larger one takes minutes; the figure to show is 1,024.
-MEGABYTES = int(os.environ.get("FRIREN_TEST_IMPORT_MB") or 16)
+MEGABYTES = int(os.environ.get("FRIREN_TEST_IMPORT_MB") or 12)
 _START = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 _ROOT = Path(__file__).resolve().parent.parent
 

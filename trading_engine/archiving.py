@@ -8,20 +8,30 @@ from typing import Final
 from friren.environment import Environment
 from friren.operations.archive import register_archive, register_kept
 from trading_engine.models import (
+    CalendarSnapshot,
+    CandleSnapshot,
+    IndicatorSnapshot,
     ModelPrediction,
+    NewsSnapshot,
     Order,
     OrderStatusEvent,
     Price,
     SentimentData,
     Signal,
+    SignalArchive,
     Trade,
     TradeStatusEvent,
 )
 
-__all__ = ["register_all"]
+__all__ = ["DAYS_MAX", "register_all", "snapshot_days"]
 
 DAYS_MAX: Final = 36_500
 BOOKED: Final = "the books are folded from every order and fill; they stay, closed periods too"
+
+
+def snapshot_days() -> int:
+    """Return after how many days what the system saw when it decided is archived, on this floor and the next."""
+    return Environment(os.environ).integer("RETENTION_SNAPSHOT_DAYS", default=30, maximum=DAYS_MAX)
 
 
 def register_all() -> None:
@@ -53,5 +63,8 @@ def register_all() -> None:
         days=env.integer("RETENTION_PRICE_DAYS", default=0, maximum=DAYS_MAX),
         products={"notional": "t.close * t.volume"},
     )
+    for snapshot in (CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot):
+        register_archive(snapshot, time="captured_at", days=snapshot_days())
     for model in (Order, OrderStatusEvent, Trade, TradeStatusEvent):
         register_kept(model, BOOKED)
+    register_kept(SignalArchive, "it is an archive itself")

@@ -87,6 +87,7 @@ class DecisionLogger(AccountService):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
         """
         Return decisions of this account, newest first.
@@ -98,6 +99,7 @@ class DecisionLogger(AccountService):
             start, end: bounds of the time, aware; start included, end not.
             limit: rows at most, 1 to 100000.
             after: `next` of the page before.
+            include_archive: also what was archived.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -112,4 +114,12 @@ class DecisionLogger(AccountService):
             rows = rows.filter(strategy=fields["strategy"].check("strategy", strategy))
         if idea is not None:
             rows = rows.filter(trade_idea=fields["trade_idea"].check("idea", idea))
-        return newest_first(rows, time="occurred_at", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            rows,
+            time="occurred_at",
+            start=start,
+            end=end,
+            limit=limit,
+            after=after,
+            include_archive=include_archive,
+        )

@@ -33,7 +33,7 @@ class IdeaReads(AccountService):
             The five snapshots, with `as_of` and `stale`; None when there is no such idea in this account.
         """
         key = checks.check_uuid("idea", getattr(idea, "id", idea))
-        found = newest_first(self._ideas().filter(pk=key), time="proposed_at", limit=1)
+        found = newest_first(self._ideas().filter(pk=key), time="proposed_at", limit=1, include_archive=True)
         if found.as_of is None:
             return read_replay(ref_of(key), using=self.using)
         return read_replay(found[0].snapshot_ref, using=self.using) if found else None
@@ -52,14 +52,28 @@ class IdeaReads(AccountService):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
-        """Return ideas of this account, newest first; parameters and errors as for `get_trade_history`."""
+        """
+        Return ideas of this account, newest first; other parameters and errors as for `get_trade_history`.
+
+        Args:
+            include_archive: also what was archived.
+        """
         ideas = self._ideas()
         if symbol is not None:
             ideas = rows_of_symbol(ideas, symbol)
         if status is not None:
             ideas = ideas.filter(status=spec_of(TradeIdea).fields["status"].check("status", status))
-        return newest_first(ideas, time="proposed_at", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            ideas,
+            time="proposed_at",
+            start=start,
+            end=end,
+            limit=limit,
+            after=after,
+            include_archive=include_archive,
+        )
 
     def _ideas(self) -> Any:
         return TradeIdea.objects.using(self.using).filter(account=self.account.id)

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from friren.core.ids import new_id
+from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
@@ -251,7 +252,7 @@ class TradeIdeaService(IdeaReads):
         figures = book_figures(self.account.id, using=alias)
         return {
             "balance": figures.balance, "equity": figures.value, "margin_used": figures.margin,
-            "margin_free": figures.value - figures.margin, "open_pl": figures.unrealized,
+            "margin_free": CONTEXT.subtract(figures.value, figures.margin), "open_pl": figures.unrealized,
             "open_positions": figures.open_positions,
         }  # fmt: skip
 

@@ -74,7 +74,7 @@ def evaluate_idea(key: UUID, account: AccountHandle, *, at: dt.datetime, using: 
         if config.ai_trading_enabled and result.status == IdeaStatus.HALTED_BY_RISK:
             _halt(result.breaches, result.standing, at, using)
     rules = tuple(breach.rule for breach in result.breaches)
-    return IdeaReceipt(key, WriteOutcome.STORED, status=result.status, breaches=rules, reason=result.reason)
+    return IdeaReceipt(key, WriteOutcome.STORED, status=str(result.status), breaches=rules, reason=result.reason)
 
 
 def execute_idea(

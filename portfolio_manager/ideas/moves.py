@@ -15,7 +15,8 @@ from django.utils import timezone
 from friren.core.choices import AuditAction
 from friren.core.ids import natural_id
 from friren.persistence.audit import record_change
-from friren.persistence.facts import Fact, make_fact
+from friren.persistence.copy import key_reused, stored_digests
+from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.handlers import MissingRowError, insert, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
@@ -100,14 +101,25 @@ def store_decision(fact: Fact, *, using: str) -> Receipt:
 
 
 def _move(fact: Fact, using: str) -> Receipt:
+    if _is_told(fact, using):
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
     idea = locked_idea(fact.values[IDEA], account=fact.values["account"], using=using)
-    known = DecisionHistory.objects.using(using)
-    if known.filter(pk=fact.id).exists():
-        return insert(fact, using=using)  # told before, or its id is another's
-    first = (fact.values["action"], fact.values["to_status"]) == PROPOSAL
-    if first and not known.filter(trade_idea=idea.pk).exclude(to_status="").exists():
+    # Once more: who held the lock may have told it.
+    if _is_told(fact, using):
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+    moves = DecisionHistory.objects.using(using).filter(trade_idea=idea.pk).exclude(to_status="")
+    if (fact.values["action"], fact.values["to_status"]) == PROPOSAL and not moves.exists():
         return insert(fact, using=using)
     return _moved(idea, fact, using)
+
+
+def _is_told(fact: Fact, using: str) -> bool:
+    """Return whether a decision is stored, archived or not; raise KeyReusedError where another has its id."""
+    spec = spec_of(DecisionHistory)
+    digest = stored_digests(spec, [fact.id], using).get(fact.id)
+    if digest is not None and digest != fact.digest:
+        raise key_reused(spec, fact)
+    return digest is not None
 
 
 def _moved(idea: TradeIdea, fact: Fact, using: str) -> Receipt:
@@ -130,8 +142,8 @@ def _switch(fact: Fact, using: str) -> Receipt:
     told = fact.values
     enabled, concerned, wanted = SWITCHES[told["action"]]
     config = RiskConfig.load(using=using, lock=True)
-    if DecisionHistory.objects.using(using).filter(pk=fact.id).exists():
-        return insert(fact, using=using)
+    if _is_told(fact, using):
+        return Receipt(fact.id, WriteOutcome.DUPLICATE)
     ideas = TradeIdea.objects.using(using).select_for_update(no_key=True, of=("self",)).filter(status__in=concerned)
     found = list(ideas.select_related("symbol").order_by("pk"))
     if config.ai_trading_enabled is enabled and not found:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connections
 
 from friren.persistence.answers import ask
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.prepared import fetch_light
 from friren.persistence.reads import row_type, sql_of
 from portfolio_manager.models import AccountSnapshot
@@ -55,21 +56,20 @@ _KINDS: Final[tuple[tuple[type[Snapshot], tuple[str, ...]], ...]] = (
 
 
 def read_replay(snapshot_ref: UUID, *, using: str) -> Replay:
-    """Return what was captured under `snapshot_ref`, whichever system captured it."""
+    """Return what was captured under `snapshot_ref`, whichever system captured it, archived rows too."""
+    queries = [_query(model, order, snapshot_ref, using) for model, order in _KINDS]
 
     def question(alias: str) -> list[list[Any]]:
         found = []
-        for model, order in _KINDS:
-            rows = (
-                model._default_manager.using(alias)
-                .filter(snapshot_ref=snapshot_ref)
-                .order_by(*order, "captured_at", "id")
-            )
-            sql, parameters = sql_of(rows)
-            make: Any = row_type(model)
+        for make, sql, parameters in queries:
             found.append([make(*values) for values in fetch_light(connections[alias], sql, parameters)])
         return found
 
     answer = ask(("replay", snapshot_ref), question, using=using)
     candles, indicators, calendar, news, accounts = answer.rows or [[] for _kind in _KINDS]
     return Replay(snapshot_ref, candles, indicators, calendar, news, accounts, as_of=answer.as_of, stale=answer.stale)
+
+
+def _query(model: type[Snapshot], order: tuple[str, ...], snapshot_ref: UUID, using: str) -> tuple[Any, str, Any]:
+    rows = with_archive(model._default_manager.using(using).filter(snapshot_ref=snapshot_ref))
+    return (row_type(model), *sql_of(rows.order_by(*order, "captured_at", "id")))

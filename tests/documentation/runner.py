@@ -35,6 +35,7 @@ if [ "$1 $2 $3" = "-m uv run" ]; then
         *) program=$1; shift; exec "{programs}/$program" "$@" ;;
     esac
 fi
+[ "$*" = "-m pip install uv" ] && exit  # it is there, or the tests would not run
 if [ "$1 $2" = "-m uv" ] || [ "$1 $2" = "-m pip" ]; then
     echo "nothing is installed here: mark this line" >&2
     exit 64
@@ -88,9 +89,8 @@ class Reader:
         for name, text in (("python3", _PYTHON3), ("python", _PYTHON3), ("manage.py", _MANAGE), ("friren", _MANAGE)):
             (programs / name).write_text(text.format(**places))
             (programs / name).chmod(0o755)
-        (self._folder / "manage.py").symlink_to(ROOT / "manage.py")
-        (self._folder / ".env.example").symlink_to(ROOT / ".env.example")
-        (self._folder / "deploy").symlink_to(ROOT / "deploy")
+        for name in ("manage.py", ".env.example", "deploy", "docs"):
+            (self._folder / name).symlink_to(ROOT / name)
         postgres = find_binaries(self._server.location.binaries, identity=None).program("psql")
         environment = command_environment(
             self._server.home,

@@ -25,6 +25,7 @@ class ArchivePolicy:
             stay in any case.
         products: SQL over the columns of a row, by the name it has in Parquet. decimal(38,18) times decimal(38,18)
             overflows where those files are read, so what is worth multiplying is multiplied here.
+        cold: whether months of it may go on into files.
     """
 
     model: type[models.Model]
@@ -32,6 +33,7 @@ class ArchivePolicy:
     days: int
     movable: str = ""
     products: Mapping[str, str] = field(default_factory=dict)
+    cold: bool = True
 
     @property
     def table(self) -> str:
@@ -61,9 +63,10 @@ def register_archive(
     days: int,
     movable: str = "",
     products: Mapping[str, str] | None = None,
+    cold: bool = True,
 ) -> None:
     """Let old rows of `model` be archived; arguments as `ArchivePolicy` has them. Its key is `id`, a UUID."""
-    _policies[model] = ArchivePolicy(model, time, days, movable, products or {})
+    _policies[model] = ArchivePolicy(model, time, days, movable, products or {}, cold)
 
 
 def register_kept(model: type[models.Model], why: str) -> None:

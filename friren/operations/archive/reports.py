@@ -34,7 +34,7 @@ def archive_all(
     if cold is not None:
         until = {one.table: one.until for one in moved}
         for policy in chosen(models):
-            if policy.table in until:
+            if policy.table in until and (policy.cold or models):
                 files += cool(policy, cold, until[policy.table], dry_run=dry_run, using=using)
     return moved, files
 
@@ -51,7 +51,7 @@ def unarchive_all(
     """Bring months back from files, and rows from the archive. As `warm` and `unarchive` have it."""
     files: list[Cold] = []
     if cold is not None:
-        for policy in chosen(models):
+        for policy in (policy for policy in chosen(models) if policy.cold):
             files += warm(policy, cold, since=since, until=until, dry_run=dry_run, using=using)
     return unarchive(models, since=since, until=until, dry_run=dry_run, using=using), files
 

@@ -22,9 +22,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork, SIGKILL and /proc are POSIX"),
 ]
 LINE_BYTES = 1024
-SMALL_MEGABYTES = 4
+SMALL_MEGABYTES = 3
 # Of whatever size the larger file is: less than it would take to hold the difference once.
-GROWTH_MAX = 8.0
+GROWTH_MAX = 6.0
 ROWS = 60
 BATCH_ROWS = 10
 _COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"

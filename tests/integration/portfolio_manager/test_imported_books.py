@@ -282,6 +282,17 @@ def test_a_short_that_is_built_and_left_in_steps_over_two_snapshots(tmp_path):
     assert Trade.objects.order_by("executed_at").first().stop_loss_price == D("0.00000001170000000")
 
 
+def test_a_closed_order_that_does_not_say_what_was_filled_was_filled(tmp_path):
+    trade = futures_trade([("sell", 100.0), ("buy", 90.0)], is_open=False, close_timestamp=1700000001500)
+    trade["orders"][1] |= {"filled": None, "order_filled_timestamp": None}
+    write_database(tmp_path / "tradesv3.sqlite", [trade])
+
+    report = run_twice("freqtrade", tmp_path / "tradesv3.sqlite")
+
+    assert (report["imported"], report["rejected"]) == (5, 0)
+    assert not PortfolioTracker("freqtrade").get_current_positions()
+
+
 def run_twice_after(path):
     """Return the report of an import after another snapshot, once a second run has imported nothing."""
     first, second = run("freqtrade", path), run("freqtrade", path)

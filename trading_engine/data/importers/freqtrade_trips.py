@@ -118,7 +118,15 @@ def _is_filled(order: Fields) -> bool:
     """Return whether an order is over and has a fill: while it is open, its fill may still grow."""
     if "filled" not in order.values and "status" not in order.values:
         return order.values.get("order_filled_timestamp") is not None
-    return _status(order) not in _OPEN and bool(order.number_or_none("filled"))
+    return _status(order) not in _OPEN and bool(_filled(order))
+
+
+def _filled(order: Fields) -> Decimal | None:
+    """Return how much of an order was filled: all of it where a closed one does not say, as dry runs leave it."""
+    found = order.number_or_none("filled")
+    if found is None and _status(order) is OrderStatus.FILLED:
+        return order.number_or_none("amount")
+    return found
 
 
 def _order(order: Fields, trade: Fields, common: dict[str, Any]) -> Told:
@@ -154,7 +162,7 @@ def _fills(trade: Fields, orders: list[Fields], origin: Origin, common: dict[str
     for index, (moment, order) in enumerate(timed):
         entry = _is_entry(order, trade)
         price = order.number_or_none("safe_price") or order.number_or_none("average") or order.number("price")
-        quantity = order.number("filled" if order.values.get("filled") is not None else "amount")
+        quantity = _filled(order) or order.number("amount")
         if entry and (kept := order.number_or_none("ft_fee_base")):
             # The fee was taken out of what was bought: so much less is held.
             quantity = CONTEXT.subtract(quantity, kept)

@@ -90,6 +90,8 @@ def cool(
     """
     check_installed()
     place = open_place(where)
+    if not policy.cold:
+        raise ArchiveError(f"{policy.name} stays in the archive: it is not written to files")
     if archive_of(policy.table, using) is None:
         return []
     if dry_run:

@@ -45,10 +45,10 @@ class Command(BaseFrirenCommand):
                     table.add_row(part.replace("_", " "), name.replace("_", " "), f"{value:,}")
         for name, count in report["pool"]["connections"].items():
             table.add_row("pool", f"connections {name}", str(count))
-        for name, call in report["queries"]["services"].items():
-            times = f"{call['count']:,} × p50 {call['p50_ms']} ms, p95 {call['p95_ms']} ms"
-            table.add_row("service", name, times)
         self.console.print(table)
+        for name, call in report["queries"]["services"].items():
+            line = f" {name}: {call['count']:,} calls, p50 {call['p50_ms']} ms, p95 {call['p95_ms']} ms"
+            self.console.print(line, markup=False, soft_wrap=True)
         for one in report["queries"].get("statements", ()):
             line = f"{one['total_ms']:12,.0f} ms {one['calls']:>10,} × {one['query']}"
             self.console.print(line, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from friren.operations.archive.policies import ArchivePolicy, named_policy, policies
+from portfolio_manager.models import TradeIdea
 from tests import postgres as harness
 from tests.factories import MONDAY, ModelPredictionFactory, PriceFactory, SentimentDataFactory, SignalFactory, factories
 
@@ -29,7 +30,10 @@ def fill(policy: ArchivePolicy, count: int = 3) -> list:
     """Rows of a table that may all be archived."""
     if policy.name == "ModelPrediction":
         return ModelPredictionFactory.create_batch(count, resolved_at=MONDAY, actual={"direction": "up"})
-    return factories()[policy.model].create_batch(count)
+    rows = factories()[policy.model].create_batch(count)
+    if policy.name in {"TradeIdea", "DecisionHistory", "IdeaOutcome"}:
+        TradeIdea.objects.update(status="rejected")
+    return rows
 
 
 def rows_of(table: str) -> list[str]:
@@ -50,8 +54,8 @@ def live(name: str) -> list[str]:
     return rows_of(named_policy(name).table)
 
 
-def names() -> list[str]:
-    return [policy.name for policy in policies()]
+def names(*, cold: bool = False) -> list[str]:
+    return [policy.name for policy in policies() if policy.cold or not cold]
 
 
 __all__ = [

@@ -20,7 +20,10 @@ from friren.operations.archive.service import archive, unarchive
 from friren.operations.grants import grant_writer
 from friren.persistence.models import DeadLetter
 from friren.persistence.receipts import WriteOutcome
+from portfolio_manager.data_logger import DecisionLogger, TradeIdeaService
+from portfolio_manager.models import TradeIdea
 from tests import postgres as harness
+from tests.factories import DecisionHistoryFactory
 from tests.integration.friren.operations.archive.conftest import LATER, archived, live
 from trading_engine.models import Price, SentimentData, Signal
 from trading_engine.services import PriceRecorder, SentimentLogger, SignalLogger
@@ -198,6 +201,19 @@ class TestHistories:
 
         assert len(signals.get_signal_history(include_archive=True)) == 1
         assert SentimentLogger().get_sentiment_history(include_archive=True) == []
+
+    def test_of_ideas_and_decisions_have_them_too(self) -> None:
+        decided = DecisionHistoryFactory()
+        TradeIdea.objects.update(status="rejected")
+        account = decided.account
+        archive(now=LATER, older_than=LATER)
+        handle = friren.open_account(account.name, owner=account.owner.username)
+
+        with DecisionLogger(handle) as decisions, TradeIdeaService(handle) as ideas:
+            assert decisions.get_decision_history() == []
+            assert [row.id for row in decisions.get_decision_history(include_archive=True)] == [decided.id]
+            assert ideas.get_idea_history() == []
+            assert [row.id for row in ideas.get_idea_history(include_archive=True)] == [decided.trade_idea_id]
 
     def test_of_bars_and_news_have_them_too(self) -> None:
         recorder = PriceRecorder()

@@ -18,13 +18,17 @@ from friren.operations.archive.door import held
 from friren.operations.archive.policies import named_policy, policies
 from friren.operations.archive.service import archive, unarchive, unarchive_run
 from friren.operations.models import ArchiveRun
+from portfolio_manager.models import TradeIdea
 from tests.factories import (
     MONDAY,
+    DecisionHistoryFactory,
+    IdeaOutcomeFactory,
     ModelPredictionFactory,
     OrderFactory,
     SentimentDataFactory,
     SignalFactory,
     TradeFactory,
+    TradeIdeaFactory,
     TradeSentimentFactory,
 )
 from tests.integration.friren.operations.archive.conftest import LATER, archived, fill, live, names, rows_of
@@ -41,15 +45,15 @@ def forge(statement: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_rows_of_every_table_go_and_come_back_as_they_were(name) -> None:
-    fill(named_policy(name), 5)
+    fill(named_policy(name), 3)
     before = live(name)
 
     (gone,) = archive([name], now=LATER, older_than=LATER)
 
-    assert (gone.rows, gone.kept) == (5, 0)
+    assert (gone.rows, gone.kept) == (3, 0)
     assert (live(name), archived(name)) == ([], before)
     (back,) = unarchive([name], until=LATER)
-    assert (back.rows, back.digest) == (5, gone.digest)
+    assert (back.rows, back.digest) == (3, gone.digest)
     assert (live(name), archived(name)) == (before, [])
 
 
@@ -89,6 +93,65 @@ def test_what_others_refer_to_stays_until_they_let_it_go() -> None:
     assert done["trading_engine_signal"] == (0, 2)
     assert done["trading_engine_modelprediction"] == (0, 1)
     assert str(linked.id) in live("SentimentData")[0]
+
+
+class TestIdeas:
+    """Decisions go by their own age; ideas once nobody decides about them any more, and their decisions have gone."""
+
+    def test_that_have_ended_go_with_what_was_decided(self) -> None:
+        decided = DecisionHistoryFactory(trade_idea__proposed_at=MONDAY, occurred_at=MONDAY)
+        IdeaOutcomeFactory(trade_idea=decided.trade_idea, due_at=MONDAY)
+        TradeIdea.objects.update(status="rejected")
+
+        archive(now=MONDAY + 89 * DAY)
+        assert (len(live("DecisionHistory")), len(live("TradeIdea")), len(live("IdeaOutcome"))) == (1, 1, 1)
+        done = {one.table: one.rows for one in archive(now=MONDAY + 91 * DAY)}
+
+        tables = [f"portfolio_manager_{name}" for name in ("decisionhistory", "ideaoutcome", "tradeidea")]
+        assert [done[table] for table in tables] == [1, 1, 1]
+        back = ["TradeIdea", "DecisionHistory", "IdeaOutcome"]
+        assert sum(one.rows for one in unarchive(back, until=LATER)) == 3
+
+    def test_come_back_before_what_was_decided_about_them(self) -> None:
+        DecisionHistoryFactory()
+        TradeIdea.objects.update(status="rejected")
+        archive(now=LATER, older_than=LATER)
+
+        with pytest.raises(ArchiveError, match=r"refuses to move a row: .* is not present in table"):
+            unarchive(["DecisionHistory"], until=LATER)
+
+        assert (len(archived("DecisionHistory")), len(archived("TradeIdea"))) == (1, 1)
+
+    def test_that_are_active_stay_and_what_was_decided_goes(self) -> None:
+        DecisionHistoryFactory()
+
+        done = {one.table: (one.rows, one.kept) for one in archive(now=LATER, older_than=LATER)}
+
+        assert done["portfolio_manager_decisionhistory"] == (1, 0)
+        assert done["portfolio_manager_tradeidea"] == (0, 1)
+
+    def test_with_a_young_decision_stay_with_their_outcome(self) -> None:
+        decided = DecisionHistoryFactory(trade_idea__proposed_at=MONDAY, occurred_at=MONDAY + 200 * DAY)
+        IdeaOutcomeFactory(trade_idea=decided.trade_idea, due_at=MONDAY)
+        TradeIdea.objects.update(status="rejected")
+
+        assert sum(one.rows for one in archive(now=MONDAY + 210 * DAY)) == 0
+
+    @pytest.mark.parametrize(("status", "rows"), [("submitted", 0), ("filled", 1)])
+    def test_that_were_executed_wait_for_the_end_of_their_order(self, status, rows) -> None:
+        idea = TradeIdeaFactory()
+        order = OrderFactory(account=idea.account_id, symbol=idea.symbol)
+        forge(f"UPDATE trading_engine_order SET status = '{status}' WHERE id = '{order.id}'")
+        TradeIdea.objects.update(status="auto_executed", order=order)
+
+        assert archive(["TradeIdea"], now=LATER, older_than=LATER)[0].rows == rows
+
+    def test_whose_decisions_were_archived_have_the_status_that_these_tell_of(self) -> None:
+        DecisionHistoryFactory()
+        archive(["DecisionHistory"], now=LATER, older_than=LATER)
+        audit.seal()
+
+        assert audit.verify().ok
 
 
 def test_counting_changes_nothing() -> None:

@@ -61,7 +61,7 @@ ANYTHING = st.one_of(
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_record_is_told_or_refused_by_field(name, data, tmp_path):
     source, sound, document = DOCUMENTS[name]
     changes = data.draw(st.dictionaries(st.sampled_from(sorted(sound)), ANYTHING, min_size=1, max_size=3))
