@@ -17,7 +17,7 @@ from friren.operations.archive.door import close_archive, held, opened, raise_ho
 from friren.operations.archive.moving import Move, Way, back, count, is_referred, movable, move, stretches
 from friren.operations.archive.policies import ArchivePolicy, chosen, named_policy
 from friren.operations.archive.settings import RETRIES_MAX
-from friren.operations.archive.shapes import make_shape
+from friren.operations.archive.shapes import check_columns, make_shape
 from friren.operations.choices import ArchiveDirection, ArchiveTarget
 from friren.operations.connectivity import one_line
 from friren.operations.models import ArchiveRun
@@ -185,6 +185,7 @@ def _one(
         batch = move(one, stretch, cursor, using)
         if not batch.rows:
             return run
+        check_columns(one.policy, one.columns, using)
         if run is None:
             run = runs.begin(one.policy, direction, until=one.until, since=one.since, using=using)
         else:
@@ -203,11 +204,17 @@ def _patiently(
         except IntegrityError as exc:
             if is_referred(exc) and direction == ArchiveDirection.ARCHIVE and attempt < RETRIES_MAX:
                 continue
-            why = f"{one.policy.table}: the database refuses to move a row: {one_line(exc)}"
-            if run is not None:
-                runs.fail(run, why)
-            raise ArchiveError(why) from exc
+            raise _failed(run, f"{one.policy.table}: the database refuses to move a row: {one_line(exc)}") from exc
+        except ArchiveError as exc:
+            raise _failed(run, str(exc)) from exc
     return run
+
+
+def _failed(run: ArchiveRun | None, why: str) -> ArchiveError:
+    """Note that a run failed, if it has begun, and return the error that says so."""
+    if run is not None:
+        runs.fail(run, why)
+    return ArchiveError(why)
 
 
 def _make_months(one: Move, using: str) -> None:

@@ -6,7 +6,7 @@ Made from PostgreSQL's own catalogue, not from the models: what is moved is what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from django.db import connections
@@ -16,7 +16,7 @@ from friren.errors import ArchiveError
 from friren.operations.archive.policies import ArchivePolicy
 from friren.persistence.archived import ARCHIVE_SCHEMA, COLD_TABLE, archive_of
 
-__all__ = ["Column", "check_shape", "columns_of", "make_shape"]
+__all__ = ["Column", "check_columns", "check_shape", "columns_of", "make_shape"]
 
 _COLUMNS: Final = """
     SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
@@ -65,6 +65,18 @@ def check_shape(policy: ArchivePolicy, using: str) -> str:
     except ArchiveError as exc:
         return str(exc)
     return ""
+
+
+def check_columns(policy: ArchivePolicy, columns: Sequence[str], using: str) -> None:
+    """
+    See that a table still has these columns, quoted, and no other; in the transaction that has moved rows of it.
+
+    Raises:
+        ArchiveError: a migration came between; it waits for this transaction by now, and for no other.
+    """
+    name = connections[using].ops.quote_name
+    if [name(column) for column in columns_of(_live(policy, using), using)] != list(columns):
+        raise ArchiveError(f"{policy.table} was migrated meanwhile: do it again; what was moved before stays moved")
 
 
 def make_shape(policy: ArchivePolicy, using: str) -> list[str]:

@@ -7,6 +7,8 @@ process import procrastinate: see docs/decisions/0039.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -54,6 +56,10 @@ APPLIED: Final[tuple[str, ...]] = (
     "03.04.00_50_post_add_retry_failed_job_procedure.sql",
 )
 
+_MADE: Final = re.compile(r"CREATE TYPE (\w+) AS ENUM \((.*?)\);", re.DOTALL)
+_ADDED: Final = re.compile(r"ALTER TYPE (\w+) ADD VALUE '(\w+)'(?: (BEFORE|AFTER) '(\w+)')?;")
+_VALUE: Final = re.compile(r"'(\w+)'")
+
 _REMOVE: Final = """
     DROP TABLE IF EXISTS procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs,
         procrastinate_workers CASCADE;
@@ -81,8 +87,28 @@ def available() -> list[str]:
 def apply(_apps: Any, editor: Any) -> None:
     """Make the tables. One file after the other and not the newest whole: a later migration applies what came later."""
     folder = resources.files("procrastinate.sql.migrations")
-    for name in APPLIED:
-        editor.execute((folder / name).read_text(encoding="utf-8"), params=None)
+    for statements in _with_whole_lists([(folder / name).read_text(encoding="utf-8") for name in APPLIED]):
+        editor.execute(statements, params=None)
+
+
+def _with_whole_lists(files: Sequence[str]) -> Iterator[str]:
+    """
+    Yield the files such that a list of values is made with those that later files add to it.
+
+    They are applied in one transaction, and before PostgreSQL 17 none can use a value that it has added itself.
+    """
+    lists = {name: _VALUE.findall(values) for text in files for name, values in _MADE.findall(text)}
+    for name, value, side, beside in (found for text in files for found in _ADDED.findall(text)):
+        values = lists[name]
+        place = values.index(beside) + (side == "AFTER") if beside else len(values)
+        values.insert(place, value)
+    for text in files:
+        made = _MADE.sub(lambda match: f"CREATE TYPE {match[1]} AS ENUM ({_listed(lists[match[1]])});", text)
+        yield _ADDED.sub("", made)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
 
 
 def remove(_apps: Any, editor: Any) -> None:

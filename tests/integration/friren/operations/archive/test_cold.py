@@ -233,14 +233,12 @@ def test_a_bucket_is_a_place_as_a_folder_is(bucket) -> None:
     assert archived("Signal") == before
     assert list(boto3.resource("s3").Bucket(BUCKET).objects.all()) == []
 
-
-def test_a_bucket_that_is_not_there_is_one_plain_line(bucket) -> None:
-    fill(named_policy("Signal"), 1)
     archive(["Signal"], now=LATER, older_than=LATER)
-
     with pytest.raises(ArchiveError, match="NoSuchBucket"):
         cool(named_policy("Signal"), "s3://nobody-made-this", LATER)
+    assert archived("Signal") == before
+
+
+def test_a_bucket_is_named_as_one() -> None:
     with pytest.raises(ConfigurationError, match="write s3://bucket"):
         cool(named_policy("Signal"), "s3:/x", LATER)
-
-    assert len(archived("Signal")) == 1

@@ -112,6 +112,16 @@ class TestIdeas:
         back = ["TradeIdea", "DecisionHistory", "IdeaOutcome"]
         assert sum(one.rows for one in unarchive(back, until=LATER)) == 3
 
+    def test_come_back_before_what_was_decided_about_them(self) -> None:
+        DecisionHistoryFactory()
+        TradeIdea.objects.update(status="rejected")
+        archive(now=LATER, older_than=LATER)
+
+        with pytest.raises(ArchiveError, match=r"refuses to move a row: .* is not present in table"):
+            unarchive(["DecisionHistory"], until=LATER)
+
+        assert (len(archived("DecisionHistory")), len(archived("TradeIdea"))) == (1, 1)
+
     def test_that_are_active_stay_and_what_was_decided_goes(self) -> None:
         DecisionHistoryFactory()
 

@@ -10,6 +10,7 @@ from django.db import models
 
 from friren.errors import ArchiveError
 from friren.operations import health
+from friren.operations.archive import service
 from friren.operations.archive.policies import named_policy
 from friren.operations.archive.service import archive, unarchive
 from friren.operations.archive.shapes import columns_of
@@ -58,6 +59,24 @@ def test_a_column_that_is_added_is_added_to_the_archive(altered) -> None:
     assert go() == 2
     assert "language" in columns_of(f"archive.{TABLE}", "default")
     assert unarchive(["SentimentData"], until=LATER)[0].rows == 4
+
+
+def test_a_column_that_is_added_while_rows_go_is_not_lost(altered, monkeypatch) -> None:
+    fill(named_policy("SentimentData"), 1)
+    really = service.raise_horizon
+
+    def meanwhile(*arguments) -> None:
+        really(*arguments)
+        altered("ADD COLUMN language varchar(8) NULL DEFAULT 'en'", "DROP COLUMN language")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "raise_horizon", meanwhile)
+        with pytest.raises(ArchiveError, match="was migrated meanwhile: do it again"):
+            go()
+
+    assert [row.endswith(",en)") for row in live("SentimentData")] == [True]
+    assert go() == 1
+    assert sorted(row.endswith(",en)") for row in archived("SentimentData")) == [False, False, True]
 
 
 def test_a_required_column_gets_the_default_of_its_field(altered, monkeypatch) -> None:
