@@ -85,7 +85,9 @@ BEGIN
         UNION ALL
         SELECT 'TYPE', t.oid::regtype::text
         FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-        WHERE n.nspname IN ('public', 'archive') AND t.typtype IN ('e', 'd')
+        WHERE n.nspname IN ('public', 'archive')
+            AND (t.typtype IN ('e', 'd', 'r')
+                OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
             AND pg_get_userbyid(t.typowner) <> new_owner
             AND NOT EXISTS (SELECT FROM pg_depend d
                 WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
