@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.postgres import ROOT
-
+# Not that of tests.postgres, which gives every process that imports it an environment.
+ROOT = Path(__file__).resolve().parent.parent
 SCHEDULES = 10
 EACH_SECOND = "* * * * * *"
 # Falls due once, when the first worker makes up for it.
@@ -149,6 +149,8 @@ def prove(*, seconds: float, workers: int, kill: bool) -> dict[str, Any]:
             if kill:
                 time.sleep(6)  # for the last ones to be found
             codes = crew.end()
+            if any(codes):
+                sys.stderr.write(crew.said())
             return {**account(session.execute), "killed": killed, "exit_codes": codes}
     finally:
         remove_folder(server.home)

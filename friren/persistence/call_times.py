@@ -60,7 +60,8 @@ class _Process:
     """What this process has counted. A forked child begins anew."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # One that its holder may take again: the handler of a signal may flush while this thread counts.
+        self.lock = threading.RLock()
         self.calls: dict[tuple[str, str], CallTimes] = {}
         self.name = f"{new_id()}.json"
         self.told_at = time.monotonic()
@@ -76,8 +77,9 @@ class _Process:
             if now - self.told_at < TELL_SECONDS:
                 return
             self.told_at = now
-        # No caller waits for a disk.
-        threading.Thread(target=self.tell, name="friren-call-times", daemon=True).start()
+        # No caller waits for a disk. A system that has no thread to give, or an interpreter that ends, costs figures.
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=self.tell, name="friren-call-times", daemon=True).start()
 
     def tell(self) -> None:
         """Write the file anew, whole; a disk that refuses costs figures, and nobody's call."""

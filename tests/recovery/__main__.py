@@ -57,7 +57,7 @@ def experiments(archiving, options: argparse.Namespace, key_file: Path | None) -
     from friren.operations.health.wal import check_wal
     from tests.recovery.damage import damage
     from tests.recovery.ground import make_world
-    from tests.recovery.kills import kill_making, kill_removing, kill_restoring
+    from tests.recovery.kills import MAKING, REMOVING, RESTORING, kill_making, kill_removing, kill_restoring
     from tests.recovery.moments import restore_moments
     from tests.recovery.swaps import swaps
 
@@ -79,8 +79,9 @@ def experiments(archiving, options: argparse.Namespace, key_file: Path | None) -
     tell(f"damage: {tried}, and files swapped, missing and of others: {len(faults)} not found or not named")
     wrong += faults
     if not options.no_kills:
-        kills = kill_restoring(world) + kill_removing(world) + kill_making(world)
-        tell(f"killed in restoring, removing and making: {len(kills)} wrong")
+        kills = kill_restoring(world) + kill_making(world) + kill_removing(world)
+        steps = f"{len(RESTORING)} steps of restoring, {len(MAKING)} of making a base, {len(REMOVING)} of removing"
+        tell(f"killed at {steps}: {len(kills)} wrong")
         wrong += kills
     return wrong
 

@@ -75,11 +75,16 @@ def kill_making(world: World, places=MAKING) -> list[str]:
     names = {path.name for path in shelf.directory.iterdir()}
     if names != {".lock", *(one.folder.name for one in shelf.stored())}:
         wrong.append(f"something was left: {sorted(names)}")
+    world.archiving.archived()
     return wrong
 
 
 def kill_removing(world: World, places=REMOVING) -> list[str]:
-    """Kill the removal of everything but the newest base at each place: what is left can always be restored."""
+    """
+    Kill the removal of everything but the newest base at each place: what is left can always be restored.
+
+    There have to be bases that are newer than the first, as `kill_making` leaves them.
+    """
     archiving, wrong = world.archiving, []
     copies = [archiving.folder / f"{name}.copy" for name in ("backups", "wal")]
     originals = [archiving.backups, archiving.wal]

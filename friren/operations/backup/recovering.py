@@ -39,6 +39,8 @@ _QUIET: Final[Mapping[str, str]] = {
     "recovery_target": "", "recovery_target_lsn": "", "recovery_target_xid": "", "recovery_target_name": "",
     "recovery_target_time": "", "recovery_target_action": "promote",
     "logging_collector": "off", "log_destination": "stderr", "ssl": "off", "fsync": "on", "max_connections": "10",
+    # Once for the whole disk, where it can be done, and not once for each of a thousand files.
+    **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
     "log_timezone": "UTC", "log_line_prefix": "%m [%p] ", "lc_messages": "C",
 }  # fmt: skip
 

@@ -73,10 +73,9 @@ def make_app(stopping: Stopping) -> App:
     Raises:
         ConfigurationError: a cron line cannot be read, or procrastinate wants tables that no migration has made.
     """
-    unknown = set(queue_tables.available()) - set(queue_tables.APPLIED)
-    if unknown:
+    if unknown := queue_tables.unknown():
         raise ConfigurationError(
-            f"this version of procrastinate changes its tables ({', '.join(sorted(unknown))}), which this version of "
+            f"this version of procrastinate changes its tables ({', '.join(unknown)}), which this version of "
             "Friren does not know: install the one that requirements.lock names"
         )
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
@@ -144,15 +143,14 @@ async def _rescue(context: JobContext, *, timestamp: int) -> None:
         again = job.task_name != RESCUE and job.attempts + 1 < settings.ATTEMPTS_MAX
         assert job.id is not None
         await sync_to_async(_note_lost)(job.id, again)
-        if again:
-            try:
-                await _move(context.app, _AGAIN, job.id)
-            except ConnectorException:
-                # The next moment of the schedule waits in the queue, and would wait for this one for ever.
-                again = False
-        if not again:
+        told = "it is begun again" if again else "it is given up"
+        try:
+            await _move(context.app, _AGAIN if again else _GIVE_UP, job.id)
+        except ConnectorException:
+            # The next moment of the schedule waits in the queue, and would wait for this one for ever.
             await _move(context.app, _GIVE_UP, job.id)
-        log.warning("%s lost its worker: %s", job.task_name, "it is begun again" if again else "given up")
+            told = "its next moment takes its place"
+        log.warning("%s lost its worker: %s", job.task_name, told)
     await manager.delete_old_jobs(24, include_failed=True, include_cancelled=True, include_aborted=True)
     await sync_to_async(_forget_old)()
 

@@ -10,50 +10,17 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any, Final
 
-__all__ = ["APPLIED", "apply", "available", "remove"]
+__all__ = ["NEWEST", "apply", "remove", "unknown"]
 
-# In the order in which procrastinate brought them out; a migration applies those that are new since the one before.
-APPLIED: Final[tuple[str, ...]] = (
-    "00.00.00_01_initial.sql",
-    "00.05.00_01_drop_started_at_column.sql",
-    "00.05.00_02_drop_started_at_column.sql",
-    "00.05.00_03_drop_procrastinate_version_table.sql",
-    "00.06.00_01_fix_procrastinate_fetch_job.sql",
-    "00.07.01_01_fix_trigger_status_events_insert.sql",
-    "00.08.01_01_add_queueing_lock_column.sql",
-    "00.10.00_01_close_fetch_job_race_condition.sql",
-    "00.10.00_02_add_defer_job_function.sql",
-    "00.11.00_03_add_procrastinate_periodic_defers.sql",
-    "00.12.00_01_add_foreign_key_index.sql",
-    "00.14.00_01_add_locks_to_periodic_defer.sql",
-    "00.15.02_01_fix_procrastinate_defer_periodic_job.sql",
-    "00.16.00_01_add_finish_job_and_retry_job_functions.sql",
-    "00.17.00_01_add_trigger_on_job_deletion.sql",
-    "00.17.00_02_delete_finished_jobs.sql",
-    "00.17.00_03_add_checks_to_finish_job.sql",
-    "00.17.00_04_add_checks_to_retry_job.sql",
-    "00.18.01_01_fix_finish_job_compat_issue.sql",
-    "00.19.00_01_add_index_on_procrastinate_jobs.sql",
-    "00.22.00_01_add_kwargs_to_defer_periodic_job.sql",
-    "00.23.00_01_null_locks_excluded.sql",
-    "01.00.00_01_remove_old_finish_job_function.sql",
-    "01.01.01_01_job_id_bigint.sql",
-    "02.00.03_01_add_job_priority.sql",
-    "02.05.00_01_add_periodic_job_priority.sql",
-    "02.06.00_01_add_cancel_states.sql",
-    "02.08.00_01_add_additional_params_to_retry_job.sql",
-    "02.14.01_01_add_indexes_for_fetch_job.sql",
-    "03.00.00_01_pre_cancel_notification.sql",
-    "03.00.00_50_post_cancel_notification.sql",
-    "03.01.00_01_pre_add_heartbeat.sql",
-    "03.01.00_50_post_add_heartbeat.sql",
-    "03.02.00_01_pre_batch_defer_jobs.sql",
-    "03.02.00_50_post_batch_defer_jobs.sql",
-    "03.03.00_01_pre_priority_lock_fetch_job.sql",
-    "03.04.00_01_pre_add_retry_failed_job_procedure.sql",
-    "03.04.00_50_post_add_retry_failed_job_procedure.sql",
+# The newest of procrastinate's files of statements that migrations of ours have brought. When it brings out others,
+# another migration calls `apply` again.
+NEWEST: Final = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
+
+# Kept beside the tables, so that it goes with them into a backup and back.
+_MARK: Final = "COMMENT ON TABLE procrastinate_jobs IS '{}'"
+_MARKED: Final = (
+    "SELECT obj_description(to_regclass('procrastinate_jobs')), to_regclass('procrastinate_jobs') IS NOT NULL"
 )
-
 _REMOVE: Final = """
     DROP TABLE IF EXISTS procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs,
         procrastinate_workers CASCADE;
@@ -72,17 +39,34 @@ _REMOVE: Final = """
 """
 
 
-def available() -> list[str]:
-    """Return the names of the files of statements that the installed procrastinate has, in order."""
-    folder = resources.files("procrastinate.sql.migrations")
-    return sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
+def unknown() -> list[str]:
+    """Return the files of statements of the installed procrastinate that no migration of ours has brought, in order."""
+    return [name for name in _files() if name > NEWEST]
 
 
 def apply(_apps: Any, editor: Any) -> None:
-    """Make the tables. One file after the other and not the newest whole: a later migration applies what came later."""
-    folder = resources.files("procrastinate.sql.migrations")
-    for name in APPLIED:
-        editor.execute((folder / name).read_text(encoding="utf-8"), params=None)
+    """
+    Make the tables as the installed procrastinate wants them, or bring them up to it.
+
+    A new database is given the whole schema at once: PostgreSQL 15 refuses a value of an enumeration that was added
+    in the same transaction, as the files one after the other would.
+    """
+    with editor.connection.cursor() as cursor:
+        cursor.execute(_MARKED)
+        mark, there = cursor.fetchone()
+    folder = resources.files("procrastinate.sql")
+    names = _files()
+    if not there:
+        editor.execute((folder / "schema.sql").read_text(encoding="utf-8"), params=None)
+    for name in names if there else ():
+        if name > (mark or NEWEST):
+            editor.execute((folder / "migrations" / name).read_text(encoding="utf-8"), params=None)
+    editor.execute(_MARK.format(names[-1]), params=None)
+
+
+def _files() -> list[str]:
+    folder = resources.files("procrastinate.sql") / "migrations"
+    return sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
 
 
 def remove(_apps: Any, editor: Any) -> None:

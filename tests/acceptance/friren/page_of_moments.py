@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import shlex
@@ -47,6 +49,21 @@ def run() -> None:
             if "--incremental" not in words or "needs PostgreSQL 17" not in str(exc):
                 raise
         assert ("--into" in words) is (fresh / "PG_VERSION").exists(), line
+    if os.environ.get("FRIREN_TEST_ALL_KILLS"):
+        go_back_again(location, fresh)
+
+
+def go_back_again(location, fresh: Path) -> None:
+    """Along the timeline that the restore began, and along the one that it left."""
+    from django.core.management import call_command
+
+    wrote_and_named(location)
+    for words, rows in ((["--to-latest"], 4), (["--to-name", "before the migration", "--timeline", "1"], 1)):
+        call_command("restore", *words, "--into", str(fresh), "--json", stdout=(stdout := io.StringIO()))
+        report = json.loads(stdout.getvalue())
+        assert report["tables"]["public.named"]["rows"] == rows, report
+        assert report["timeline"] > 2, report
+        shutil.rmtree(fresh)
 
 
 def newest(home: Path) -> str:
@@ -62,7 +79,8 @@ def wrote_and_named(location) -> str:
 
     running = embedded.adopt(location)
     with psycopg.connect(host=running.host, user="friren", dbname="friren", autocommit=True) as session:
-        session.execute("CREATE TABLE named AS SELECT 1 AS id")
+        session.execute("CREATE TABLE IF NOT EXISTS named (id int)")
+        session.execute("INSERT INTO named VALUES (1)")
         session.execute("SELECT pg_create_restore_point('before the migration')")
         (moment,) = session.execute("SELECT clock_timestamp()").fetchone()
         time.sleep(0.01)

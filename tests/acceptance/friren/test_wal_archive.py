@@ -13,6 +13,7 @@ from friren import embedded
 from friren.embedded import swapping
 from friren.operations.health.wal import check_wal
 from tests.archived import archiving_server, connected
+from tests.killed import ALL_KILLS
 from tests.postgres import binaries
 from tests.servers import python
 from tests.stock import lay
@@ -63,6 +64,7 @@ def test_the_lines_of_the_page_go_back_to_a_moment(home, django_db_setup) -> Non
     location = embedded.locate(home, binaries=binaries())
     assert lay(location, "migrated") or True  # from the stock where there is one, so that nothing has to be migrated
     environment = {"FRIREN_WAL_ARCHIVE": "true", "BACKUP_WAL_SECONDS": "1", "LOG_LEVEL": "error"}
+    environment |= {"FRIREN_TEST_ALL_KILLS": "yes"} if ALL_KILLS else {}
     process = python("from tests.acceptance.friren.page_of_moments import run; run()", home=home, **environment)
     stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stdout + stderr
@@ -70,7 +72,7 @@ def test_the_lines_of_the_page_go_back_to_a_moment(home, django_db_setup) -> Non
     assert running is not None
     with psycopg.connect(host=running.host, user="friren", dbname="friren") as session:
         # All that was archived: what was written last too, for the server was stopped in good order.
-        assert session.execute("SELECT count(*) FROM named").fetchone() == (2,)
+        assert session.execute("SELECT count(*) FROM named").fetchone() == (4 if ALL_KILLS else 2,)
     assert len(list(location.root.glob("data.before-*"))) == 1
 
 

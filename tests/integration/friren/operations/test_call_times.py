@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -134,6 +135,20 @@ def test_quantiles_are_as_exact_as_the_bounds(counts, p50, p95) -> None:
     told = figures_of(CallTimes("Logger", "get_x", padded, float(Decimal("0.1"))))
 
     assert (told["p50_ms"], told["p95_ms"]) == (p50, p95)
+
+
+def test_the_handler_of_a_signal_may_count_while_its_thread_does(place) -> None:
+    def handler(*_: object) -> None:
+        counting._here.add("Handler", "flush", 0.1)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with counting._here.lock:
+            signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert counting._here.calls.pop(("Handler", "flush")).seconds == pytest.approx(0.1)
 
 
 def test_a_child_begins_to_count_anew(place) -> None:

@@ -68,7 +68,8 @@ def test_off_is_off(told, kept, monkeypatch) -> None:
 
 
 def test_the_queues_tables_are_those_of_the_installed_procrastinate() -> None:
-    assert queue_tables.available() == list(queue_tables.APPLIED), "write a migration that applies what is new"
+    assert queue_tables.unknown() == [], "write a migration that applies what is new, and name the newest"
+    assert queue_tables._files()[-1] == queue_tables.NEWEST
 
 
 def test_nothing_but_the_worker_loads_the_queue() -> None:
