@@ -181,7 +181,8 @@ def _get_or_create(new: AccountHandle, alias: str) -> AccountHandle:
     accounts = Account.objects.using(alias)
     found = accounts.filter(id=new.id).first()
     if found is None:
-        user = User.objects.using(alias).filter(username=new.owner).first()
+        # Bots may not read passwords.
+        user = User.objects.using(alias).filter(username=new.owner).defer("password").first()
         if user is None:
             raise ConfigurationError(f"no user {shown(new.owner)} exists, who could own the account {shown(new.name)}")
         columns = {name: value for name, value in _as_text(new).items() if name != "owner"}
@@ -192,7 +193,7 @@ def _get_or_create(new: AccountHandle, alias: str) -> AccountHandle:
 
 
 def _stored(account: UUID | str, alias: str) -> list[AccountHandle]:
-    known = Account.objects.using(alias).select_related("owner")
+    known = Account.objects.using(alias).select_related("owner").defer("owner__password")
     found = known.filter(id=account) if isinstance(account, UUID) else known.filter(name=account)
     return [_handle(row, row.owner.username) for row in found[:2]]
 

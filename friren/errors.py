@@ -6,10 +6,12 @@ Every error Friren raises on purpose, named by what the caller should do.
     │   ├── KeyReusedError
     │   ├── InvalidTransitionError
     │   └── PeriodClosedError
+    ├── ArchiveError              rows cannot be archived or brought back
     ├── BackupError               a backup cannot be made, trusted or restored
     ├── ConfigurationError        refuse to start
     ├── DatabaseUnavailableError  an administrative step could not be done: do it again later
-    └── StopTradingError          stop taking risk
+    ├── StopTradingError          stop taking risk
+    └── UpgradeError              an upgrade cannot begin, or went wrong: the message says in which state all is
 
 The docstring of an error is its default message.
 """
@@ -20,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 __all__ = [
+    "ArchiveError",
     "BackupError",
     "ConfigurationError",
     "DatabaseUnavailableError",
@@ -29,6 +32,7 @@ __all__ = [
     "PeriodClosedError",
     "RejectedRecordError",
     "StopTradingError",
+    "UpgradeError",
 ]
 
 # Long enough to recognise a value by, short enough for one log line.
@@ -92,8 +96,16 @@ class PeriodClosedError(RejectedRecordError):
     """The account's books are closed for the time of this fact. Date it after the close, as a correction."""
 
 
+class ArchiveError(FrirenError):
+    """Rows cannot be archived or brought back; the message says which and why. Each row is where it was."""
+
+
 class BackupError(FrirenError):
     """A backup cannot be made, trusted or restored; the message says which and why. Nothing was changed."""
+
+
+class UpgradeError(FrirenError):
+    """The database cannot be upgraded; the message says why, and in which state it is."""
 
 
 class ConfigurationError(FrirenError):

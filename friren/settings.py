@@ -25,6 +25,14 @@ DATABASES = get_database_config(os.environ)
 FRIREN_EMBEDDED = DATABASES["default"]["ENGINE"] == EMBEDDED_ENGINE
 FRIREN_EMBEDDED_AUTOSTART = env.flag("FRIREN_EMBEDDED_AUTOSTART", default=True)
 FRIREN_EMBEDDED_BIN = Path(env.text("FRIREN_EMBEDDED_BIN")) if env.text("FRIREN_EMBEDDED_BIN") else None
+# The archive of WAL, from which any moment can be restored. The embedded server keeps one when it is asked to.
+FRIREN_WAL_ARCHIVE = env.flag("FRIREN_WAL_ARCHIVE", default=False)
+BACKUP_WAL_DIR = (
+    Path(env.text("BACKUP_WAL_DIR")).expanduser().absolute() if env.text("BACKUP_WAL_DIR") else FRIREN_HOME / "wal"
+)
+BACKUP_WAL_KEYS = env.items("BACKUP_ENCRYPTION_KEY")
+# What a disaster may cost at most while little is written: a segment that is not full is kept after so long.
+BACKUP_WAL_SECONDS = env.integer("BACKUP_WAL_SECONDS", default=60, minimum=1, maximum=86_400)
 if FRIREN_EMBEDDED:
     DATABASES["default"]["HOST"] = str(locate(FRIREN_HOME).socket_directory)
 
@@ -35,6 +43,7 @@ INSTALLED_APPS = [
     "friren.core",
     "friren.persistence",
     "friren.operations",
+    "friren.operations.jobs",
     "trading_engine",
     "portfolio_manager",
     "friren.operations.admin_site.FrirenAdminConfig",

@@ -60,7 +60,7 @@ def prepare_database() -> None:
     # A project of someone else's, with Friren among its apps, has settings of its own.
     if getattr(settings, "FRIREN_EMBEDDED", False) and settings.FRIREN_EMBEDDED_AUTOSTART:
         if schema.unapplied():
-            schema.migrate()
+            _migrate()
         return
     try:
         missing = schema.unapplied()
@@ -70,3 +70,18 @@ def prepare_database() -> None:
         return
     if missing:
         log.warning("%d migrations are not applied: run `manage.py migrate`", len(missing))
+
+
+def _migrate() -> None:
+    from django.db import Error
+
+    from friren.operations import schema
+    from friren.persistence.retry import READ_ONLY, sqlstate_of
+
+    try:
+        schema.migrate()
+    except Error as exc:
+        if sqlstate_of(exc) != READ_ONLY:
+            raise
+        # Whoever upgrades has the database; a bot that starts meanwhile journals.
+        log.warning("the database is being upgraded: records wait in the journal")

@@ -11,11 +11,19 @@ class PortfolioManagerConfig(AppConfig):
     def ready(self) -> None:
         # What needs the models can be imported only now.
         from friren.operations import health
+        from friren.operations.moves import register_moves
         from friren.persistence.policies import KindPolicy, register_policy
-        from portfolio_manager import risk_days
+        from portfolio_manager import archiving, book_snapshots, risk_days, schedules
         from portfolio_manager.booking.health import check_books
+        from portfolio_manager.ideas import fills, moves
+        from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
+        from trading_engine.snapshot_series import register_series
 
         health.register("books", check_books, thorough=True)
-        risk_days.register()
+        for module in (risk_days, book_snapshots, moves, fills, schedules):
+            module.register()
+        register_series(AccountSnapshot)
+        register_moves(TradeIdea, DecisionHistory, "trade_idea")
+        archiving.register_all()
         for kind in ("cash_movement", "corporate_action", "market_resolution"):
             register_policy(kind, KindPolicy(synced=True, happened=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyrage import encrypt, x25519
 
 from friren.operations.backup.contents import Contents, Table
-from friren.operations.backup.manifest import Manifest
+from friren.operations.backup.manifest import Manifest, Physical
 from friren.operations.backup.shelf import Shelf, new_name
 
 # How many random schedules each rule of retention is tried on.
@@ -30,6 +30,15 @@ def some_contents(**changes: object) -> Contents:
     return Contents(**(values | changes))
 
 
+def some_physical(**changes: object) -> Physical:
+    values = {
+        "system_identifier": "7000000000000000001", "timeline": 1, "start_lsn": "0/2000028", "stop_lsn": "0/2000120",
+        "first_segment": "000000010000000000000002", "last_segment": "000000010000000000000002",
+        "segment_bytes": 1 << 24, "stopped_at": MONDAY, "superuser": "friren", "unpacked_bytes": 1,
+    }  # fmt: skip
+    return Physical(**(values | changes))
+
+
 def put(
     shelf: Shelf,
     *,
@@ -37,6 +46,7 @@ def put(
     kind: str = "DAILY",
     dump: bytes = b"PGDMP" + bytes(range(256)) * 8,
     identity: x25519.Identity | None = None,
+    beside: dict[str, bytes] | None = None,
     **changes: object,
 ) -> Path:
     """Publish a backup with the given bytes as its dump, and return its folder."""
@@ -59,8 +69,10 @@ def put(
         "friren_version": "0.1.0",
         "contents": some_contents(),
     }
-    manifest = Manifest(**(values | changes))
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in (beside or {}).items()}
+    manifest = Manifest(**({**values, "beside": sums} | changes))
     with shelf.locked():
         partial = shelf.begin(manifest.id)
-        (partial / manifest.file).write_bytes(written)
+        for name, content in {manifest.file: written, **(beside or {})}.items():
+            (partial / name).write_bytes(content)
         return shelf.publish(partial, manifest)

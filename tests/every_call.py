@@ -24,6 +24,10 @@ NOON: Final = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 LATER: Final = NOON + dt.timedelta(hours=1)
 # Steps of people, which wait for the database: test_books_in_an_outage.py tells what they raise without it.
 ADMINISTRATIVE: Final = frozenset({"PortfolioTracker.close_period", "PortfolioTracker.rebuild"})
+# Calls on a verdict that only the database gives: tests/integration/portfolio_manager/ideas tells how they end.
+AFTER_A_VERDICT: Final = frozenset(
+    f"TradeIdeaService.{name}" for name in ("approve", "reject", "execute", "mark_filled", "halt", "resume")
+)
 WITHOUT_DATA: Final = frozenset({"close", "flush"})
 
 
@@ -32,15 +36,19 @@ class World:
 
     def __init__(self, name: str) -> None:
         import friren
-        from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
+        from portfolio_manager import data_logger as books
         from trading_engine import services
 
         self.name = name
         self.account = friren.open_account(f"book-{name}", starting_cash=1000)
         self.run_books = [friren.open_account(f"run-{name}-{n}", environment="BACKTEST") for n in range(3)]
-        of_account = (services.TradeLogger, services.SignalLogger, services.RegimeLogger, PortfolioTracker, RiskLogger)
+        of_account = (
+            services.TradeLogger, services.SignalLogger, services.RegimeLogger, books.PortfolioTracker,
+            books.RiskLogger, books.DecisionLogger, books.PortfolioSnapshotter, books.TradeIdeaService,
+        )  # fmt: skip
         of_none = (
             services.SentimentLogger, services.ModelTracker, services.PriceRecorder, services.BacktestRecorder,
+            services.SnapshotLogger,
         )  # fmt: skip
         made = [*(cls(account=self.account) for cls in of_account), *(cls() for cls in of_none)]
         self.services = {type(service).__name__: service for service in made}
@@ -109,6 +117,17 @@ def _run(world: World, number: int) -> dict[str, Any]:
         "ends_at": LATER,
         "run_id": world.id(f"run {number}"),
     }
+
+
+def _idea(world: World, what: str) -> dict[str, Any]:
+    return {
+        "idea_id": world.id(what), "symbol": "AAPL", "direction": "long", "entry_price": 187, "timestamp": NOON,
+        "confidence_score": 0.9, "quantity": 1,
+    }  # fmt: skip
+
+
+def _shown(world: World) -> dict[str, Any]:
+    return {"symbol": world.name, "timeframe": "1h", "captured_at": NOON}
 
 
 def _risk(_world: World, days: int) -> dict[str, Any]:
@@ -212,6 +231,34 @@ STEPS: Final = [
     Step("PortfolioTracker.mark_to_market", lambda _w: {"prices": {"AAPL": 190}, "at": LATER}),
     Step("PortfolioTracker.get_current_positions", lambda _w: {}),
     Step("PortfolioTracker.calculate_pnl", lambda _w: {}),
+    Step("SnapshotLogger.log_candle", lambda w: {**_shown(w), "open": 1, "high": 3, "low": 1, "close": 2}),
+    Step("SnapshotLogger.log_indicators", lambda w: {**_shown(w), "rsi_14": 61.2}),
+    Step(
+        "SnapshotLogger.log_calendar",
+        lambda w: {
+            "event_time": LATER, "currency": "USD", "impact_level": "high", "title": w.name, "captured_at": NOON,
+        },
+    ),
+    Step(
+        "SnapshotLogger.log_news",
+        lambda w: {"headline": w.name, "source": "Reuters", "published_at": NOON, "captured_at": NOON},
+    ),
+    Step(
+        "PortfolioSnapshotter.log_account_snapshot", lambda _w: {"captured_at": NOON, "balance": 1000, "equity": 1000}
+    ),
+    Step("PortfolioSnapshotter.snapshot", lambda _w: {"at": LATER}),
+    Step("PortfolioSnapshotter.create_daily_portfolio_snapshot", lambda _w: {"at": LATER}),
+    Step("PortfolioSnapshotter.get_snapshot_history", lambda _w: {}),
+    Step("TradeIdeaService.propose", lambda w: _idea(w, "idea")),
+    Step("TradeIdeaService.evaluate", lambda w: {"idea": w.id("idea"), "timestamp": NOON}),
+    Step("TradeIdeaService.replay", lambda w: {"idea": w.id("idea")}),
+    Step("TradeIdeaService.get_active_ideas", lambda _w: {}),
+    Step("TradeIdeaService.get_idea_history", lambda _w: {}),
+    Step(
+        "DecisionLogger.log_decision",
+        lambda w: {"action": "ai_halted", "timestamp": NOON, "decision_id": w.id("decision")},
+    ),
+    Step("DecisionLogger.get_decision_history", lambda _w: {}),
     Step("RiskLogger.log_risk_metrics", lambda w: _risk(w, 0)),
     Step("RiskLogger.bulk_log", lambda w: {"days": [_risk(w, number) for number in (1, 2)]}),
     Step("RiskLogger.compute", lambda _w: {"at": NOON + dt.timedelta(days=9)}),
@@ -236,7 +283,7 @@ def missing_steps() -> set[str]:
                     if not name.startswith("_") and not inspect.iscoroutinefunction(method)
                     and name not in WITHOUT_DATA
                 }  # fmt: skip
-    return found - {step.method for step in STEPS} - ADMINISTRATIVE
+    return found - {step.method for step in STEPS} - ADMINISTRATIVE - AFTER_A_VERDICT
 
 
 def outcomes_of(answer: Any) -> dict[str, int] | str:

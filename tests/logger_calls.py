@@ -16,14 +16,23 @@ from decimal import Decimal
 from typing import Any, Final
 
 import friren
+from friren.core.models import User
 from friren.errors import RejectedRecordError
-from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
+from portfolio_manager.data_logger import (
+    DecisionLogger,
+    PortfolioSnapshotter,
+    PortfolioTracker,
+    RiskLogger,
+    TradeIdeaService,
+)
+from portfolio_manager.models import RiskConfig
 from trading_engine.services import (
     BacktestRecorder,
     ModelTracker,
     RegimeLogger,
     SentimentLogger,
     SignalLogger,
+    SnapshotLogger,
     TradeLogger,
 )
 
@@ -42,11 +51,21 @@ class World:
         self.regimes, self.risk = RegimeLogger(self.book), RiskLogger(self.book)
         self.tracker, self.runs = PortfolioTracker(self.book), BacktestRecorder()
         self.sentiments, self.models = SentimentLogger(), ModelTracker()
+        self.seen, self.decisions = SnapshotLogger(), DecisionLogger(self.book)
+        self.ideas, self.snapshots = TradeIdeaService(self.book), PortfolioSnapshotter(self.book)
         self.run_book = friren.open_account("run", environment="BACKTEST")
         self.order = self.trades.log_order(**ORDER).id
         self.trade = self.trades.log_trade(**TRADE).id
         self.tracker.mark_to_market({"AAPL": 188}, NOON)
         self.signal = self.signals.log_signal(**SIGNAL).id
+        RiskConfig.load()
+        RiskConfig.objects.update(ai_trading_enabled=True)
+        self.person = User.objects.get(username="system").pk
+        self.idea, self.doubtful, self.approved = (
+            self.ideas.propose(**{**IDEA, "confidence_score": score}).id for score in (0.5, 0.5, 0.9)
+        )
+        for idea in (self.doubtful, self.approved):
+            self.ideas.evaluate(idea)
         self.sentiment = self.sentiments.log_sentiment(**SENTIMENT).id
         self.linked = [self.sentiment]
         self.models.track_predictions([{**PREDICTION, "prediction_id": PREDICTION_ID}])
@@ -119,6 +138,10 @@ TRADE: Final = {**ORDER, "price": Decimal("187.32")}
 SIGNAL: Final = {"symbol": "AAPL", "signal_type": "BUY", "timestamp": NOON}
 SENTIMENT: Final = {
     "symbol": "AAPL", "news_source": "Reuters", "headline": "Apple rises", "sentiment_score": 0.5, "timestamp": NOON,
+}  # fmt: skip
+IDEA: Final = {
+    "symbol": "AAPL", "direction": "long", "entry_price": 187, "timestamp": NOON, "confidence_score": 0.5,
+    "quantity": 1,
 }  # fmt: skip
 PERFORMANCE: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": NOON, "accuracy_score": 0.6}
 PREDICTION: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": NOON}
@@ -234,7 +257,10 @@ CALLS: Final = [
     ),
     Call(
         SignalLogger, "get_signal_history",
-        {"symbol": "symbol", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean", **BAR},
+        {
+            "symbol": "symbol", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean",
+            "include_archive": "boolean", **BAR,
+        },
     ),
     Call(SignalLogger, "flush", {"timeout": "!stat"}),
     Call(RegimeLogger, "__init__", {"account": "account", "detector": "!name(50)"}),
@@ -284,7 +310,10 @@ CALLS: Final = [
     ),
     Call(
         SentimentLogger, "get_sentiment_history",
-        {"symbol": "symbol", "news_source": "name(255)", "model_id": "text(50)", **BAR},
+        {
+            "symbol": "symbol", "news_source": "name(255)", "model_id": "text(50)", "include_archive": "boolean",
+            **BAR,
+        },
     ),
     Call(SentimentLogger, "flush", {"timeout": "!stat"}),
     Call(ModelTracker, "log_model_performance", PERFORMANCE_KINDS, PERFORMANCE),
@@ -296,6 +325,115 @@ CALLS: Final = [
         {"model_id": "xgboost"},
     ),
     Call(ModelTracker, "flush", {"timeout": "!stat"}),
+    Call(
+        SnapshotLogger, "log_candle",
+        {
+            "symbol": "!name(100)", "timeframe": "!name(8)", "open": "!price", "high": "!price", "low": "!price",
+            "close": "!price", "captured_at": "!time", "volume": "quantity or 0", "snapshot_ref": "uuid",
+        },
+        {"symbol": "AAPL", "timeframe": "1h", "open": 1, "high": 3, "low": 1, "close": 2, "captured_at": NOON},
+    ),
+    Call(
+        SnapshotLogger, "log_indicators",
+        {
+            "symbol": "!name(100)", "timeframe": "!name(8)", "captured_at": "!time", "rsi_14": "percent",
+            "sma_50": "price", "sma_200": "price", "macd": "price", "atr": "price", "snapshot_ref": "uuid",
+        },
+        {"symbol": "AAPL", "timeframe": "1h", "captured_at": NOON},
+    ),
+    Call(
+        SnapshotLogger, "log_calendar",
+        {
+            "event_time": "!time", "currency": "!name(10)", "impact_level": "!choice", "title": "!name(500)",
+            "captured_at": "!time", "previous_value": "text(64)", "forecast_value": "text(64)",
+            "actual_value": "text(64)", "snapshot_ref": "uuid",
+        },
+        {"event_time": NOON, "currency": "USD", "impact_level": "low", "title": "CPI", "captured_at": NOON},
+    ),
+    Call(
+        SnapshotLogger, "log_news",
+        {
+            "headline": "!reason", "source": "!name(255)", "published_at": "!time", "captured_at": "!time",
+            "symbols": "texts(100)", "snapshot_ref": "uuid",
+        },
+        {"headline": "Apple rises", "source": "Reuters", "published_at": NOON, "captured_at": NOON},
+    ),
+    Call(SnapshotLogger, "flush", {"timeout": "!stat"}),
+    Call(DecisionLogger, "__init__", {"account": "account"}),
+    Call(
+        DecisionLogger, "log_decision",
+        {
+            "action": "!choice", "timestamp": "!time", "symbol": "symbol", "rationale": "text",
+            "confidence_score": "ratio", "risk_check_result": "json", "strategy": "reference", "idea": "reference",
+            "snapshot_ref": "uuid", "human_override": "boolean", "actor": "user", "decision_id": "uuid",
+        },
+        {"action": "ai_proposed", "timestamp": NOON},
+    ),
+    Call(
+        DecisionLogger, "get_decision_history",
+        {
+            "symbol": "symbol", "action": "choice", "strategy": "uuid", "idea": "uuid", "include_archive": "boolean",
+            **BAR,
+        },
+    ),
+    Call(DecisionLogger, "flush", {"timeout": "!stat"}),
+    Call(PortfolioSnapshotter, "__init__", {"account": "account"}),
+    Call(PortfolioSnapshotter, "snapshot", {"at": "!time"}, {"at": NOON}),
+    Call(PortfolioSnapshotter, "create_daily_portfolio_snapshot", {"at": "!time"}, {"at": NOON}),
+    Call(
+        PortfolioSnapshotter, "log_account_snapshot",
+        {
+            "captured_at": "!time", "balance": "!money", "equity": "!money", "margin_used": "money",
+            "margin_free": "money", "open_pl": "money", "open_positions": "count", "snapshot_ref": "uuid",
+        },
+        {"captured_at": NOON, "balance": 1000, "equity": 1000},
+    ),
+    Call(PortfolioSnapshotter, "get_snapshot_history", {"kind": "choice", **BAR}),
+    Call(PortfolioSnapshotter, "flush", {"timeout": "!stat"}),
+    Call(TradeIdeaService, "__init__", {"account": "account"}),
+    Call(
+        TradeIdeaService, "propose",
+        {
+            "symbol": "!symbol", "direction": "!choice", "confidence_score": "!ratio", "timestamp": "!time",
+            "entry_price": "price", "entry_range": "prices of a range", "stop_loss": "price", "take_profit": "price",
+            "quantity": "quantity", "expected_hold": "text(64)", "rationale": "text", "strategy": "reference",
+            "snapshot_ref": "uuid", "seen": "record", "idea_id": "uuid",
+        },
+        IDEA,
+    ),
+    Call(TradeIdeaService, "evaluate", {"idea": "!reference", "timestamp": "time"}, {}, {"idea": "idea"}),
+    Call(
+        TradeIdeaService, "approve",
+        {"idea": "!reference", "reviewer": "!user", "reason": "text", "timestamp": "time"},
+        {}, {"idea": "doubtful", "reviewer": "person"},
+    ),
+    Call(
+        TradeIdeaService, "reject",
+        {"idea": "!reference", "reviewer": "!user", "reason": "!reason", "timestamp": "time"},
+        {"reason": "no"}, {"idea": "doubtful", "reviewer": "person"},
+    ),
+    Call(TradeIdeaService, "halt", {"reason": "!reason", "actor": "user", "timestamp": "time"}, {"reason": "lunch"}),
+    # Nothing is halted, so nobody is looked up.
+    Call(TradeIdeaService, "resume", {"reason": "!text", "actor": "any", "timestamp": "time"}, {"reason": "back"}),
+    Call(
+        TradeIdeaService, "execute",
+        {
+            "idea": "!reference", "quantity": "quantity", "type": "choice", "limit_price": "price",
+            "time_in_force": "choice", "timestamp": "time",
+        },
+        {}, {"idea": "approved"},
+    ),
+    Call(
+        TradeIdeaService, "mark_filled", {"idea": "!reference", "trade": "!reference", "timestamp": "time"},
+        {}, {"idea": "approved", "trade": "trade"},
+    ),
+    Call(TradeIdeaService, "replay", {"idea": "!uuid"}, {}, {"idea": "idea"}),
+    Call(TradeIdeaService, "get_active_ideas", {"limit": "limit", "after": "page"}),
+    Call(
+        TradeIdeaService, "get_idea_history",
+        {"symbol": "symbol", "status": "choice", "include_archive": "boolean", **BAR},
+    ),
+    Call(TradeIdeaService, "flush", {"timeout": "!stat"}),
     Call(RiskLogger, "__init__", {"account": "account"}),
     Call(
         RiskLogger, "log_risk_metrics", RISK_KINDS, RISK,

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     CharField = models.CharField[Any, Any]
     DecimalField = models.DecimalField[Any, Any]
     FloatField = models.FloatField[Any, Any]
+    Lookup = models.Lookup[Any]
 else:
     CharField, DecimalField, FloatField = models.CharField, models.DecimalField, models.FloatField
+    Lookup = models.Lookup
 
 __all__ = [
     "BoundedDecimalField",
@@ -195,6 +197,21 @@ class StatField(FloatField):
         column = connection.ops.quote_name(str(self.column))
         # NaN sorts above Infinity, so the upper bound refuses it too.
         return f"'-Infinity' < {column} AND {column} < 'Infinity'"
+
+
+@models.JSONField.register_lookup
+class ElementsLookup(Lookup):
+    """`list__elements=3`: a JSON list has so many elements; for the rules of tables."""
+
+    lookup_name = "elements"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = (
+            compiler.compile(self.rhs) if hasattr(self.rhs, "as_sql") else ("%s", [self.rhs])  # a column, or a number
+        )
+        return f"jsonb_array_length({left}) = {right}", [*left_params, *right_params]
 
 
 class ChoiceField(CharField):

@@ -12,6 +12,7 @@ from typing import Final
 import pgtrigger
 
 __all__ = [
+    "MEANINGS",
     "OTHER_ACCOUNT_SQLSTATE",
     "PERIOD_CLOSED_SQLSTATE",
     "fact_triggers",
@@ -23,6 +24,14 @@ __all__ = [
 # SQLSTATEs of our own (class FR is free), so that a refusal is told apart by code, never by its text.
 PERIOD_CLOSED_SQLSTATE: Final = "FR001"
 OTHER_ACCOUNT_SQLSTATE: Final = "FR002"
+
+# What a trigger does, by how its name begins; told in docs/reference/schema.md.
+MEANINGS: Final = {
+    "no_delete": "refuses every DELETE",
+    "no_truncate": "refuses TRUNCATE",
+    "period_open": "refuses an INSERT dated before the account's books were closed",
+    "same_account": "refuses an INSERT that refers to a row of another account",
+}
 
 
 def frozen_columns(*columns: str) -> pgtrigger.Trigger:

@@ -10,6 +10,18 @@ PostgreSQL from a wheel, run by Friren itself: no installation, no service, no n
 from __future__ import annotations
 
 from friren.embedded.location import Location, locate
-from friren.embedded.server import Running, Status, adopt, ensure_started, start, status, stop
+from friren.embedded.server import Running, Status, adopt, ensure_started, replace_data, settle, start, status, stop
 
-__all__ = ["Location", "Running", "Status", "adopt", "ensure_started", "locate", "start", "status", "stop"]
+__all__ = [
+    "Location",
+    "Running",
+    "Status",
+    "adopt",
+    "ensure_started",
+    "locate",
+    "replace_data",
+    "settle",
+    "start",
+    "status",
+    "stop",
+]

@@ -23,6 +23,8 @@ __all__ = [
     "locate",
     "readable_by_others",
     "server_identity",
+    "socket_directory",
+    "traversable",
 ]
 
 PORT: Final = 5432
@@ -87,9 +89,9 @@ def locate(home: Path, *, binaries: Path | None = None) -> Location:
     private directory (root's own, say), the data go to a system folder named by a hash of `home`.
     """
     root = home / "postgres"
-    if is_root() and not _holds_data(root) and not _traversable(root):
+    if is_root() and not _holds_data(root) and not traversable(root):
         root = SYSTEM_FOLDER / _hash(home.resolve())
-    return Location(root=root, socket_directory=_socket_directory(root), binaries=binaries)
+    return Location(root=root, socket_directory=socket_directory(root), binaries=binaries)
 
 
 def is_root() -> bool:
@@ -99,7 +101,7 @@ def is_root() -> bool:
 
 def readable_by_others(path: Path) -> bool:
     """Return whether a user without special rights can reach and read `path`."""
-    return _traversable(path) and bool(path.stat().st_mode & stat.S_IROTH)
+    return traversable(path) and bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def server_identity(location: Location) -> Identity | None:
@@ -157,7 +159,8 @@ def _make_system_user() -> None:
         raise ConfigurationError(f"the system user {SYSTEM_USER} could not be made: {reason}") from None
 
 
-def _socket_directory(root: Path) -> Path:
+def socket_directory(root: Path) -> Path:
+    """Return where the server of a root has its socket: below it, or in /tmp where the path would be too long."""
     directory = root / "socket"
     longest = len(os.fsencode(directory / f".s.PGSQL.{PORT}"))
     # libpq reads a comma as the end of one host; the others would need quoting in the server's configuration.
@@ -172,7 +175,7 @@ def _holds_data(root: Path) -> bool:
     return (root / "data" / "PG_VERSION").exists()
 
 
-def _traversable(path: Path) -> bool:
+def traversable(path: Path) -> bool:
     """Return whether others may pass every directory above `path` that exists (new ones are made so)."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents if parent.exists())
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,12 @@ from friren.errors import ConfigurationError
 __all__ = ["Postmaster", "clear_stale", "find", "is_alive", "launch"]
 
 _PID_FILE: Final = "postmaster.pid"
-# Starts "$2 -D $3" in the background, its words in $1, and tells its number. All are arguments: nothing is quoted.
-_LAUNCHER: Final = '"$2" -D "$3" </dev/null >>"$1" 2>&1 & echo $!'
+# Windows' own numbers.
+_QUERY_LIMITED_INFORMATION: Final = 0x1000
+_ACCESS_DENIED: Final = 5
+_STILL_ACTIVE: Final = 259
+# Starts what follows $1 in the background, its words in $1, and tells its number. All are arguments: nothing is quoted.
+_LAUNCHER: Final = 'log="$1"; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,37 @@ def find(data: Path) -> Postmaster | None:
 
 def is_alive(pid: int) -> bool:
     """Return whether a process of this number runs. A zombie does not: where nobody collects orphans, it stays."""
+    if sys.platform == "win32":
+        return _is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True  # another user's
-    except OSError:  # what Windows says of an unknown number
-        return False
     try:
-        return sys.platform != "linux" or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return sys.platform != "linux" or _state_of(pid) != "Z"
     except OSError:
         return False
+
+
+def _state_of(pid: int) -> str:
+    """Return the letter of a process's state (Linux only). After its name, which may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+
+
+def _is_alive_on_windows(pid: int) -> bool:
+    """Ask without a signal: 0 is Ctrl-C there."""
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]  # on Windows
+    handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+    if not handle:
+        return bool(kernel.GetLastError() == _ACCESS_DENIED)  # another user's
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == _STILL_ACTIVE
 
 
 def _serves(pid: int, data: Path) -> bool:
@@ -90,20 +114,29 @@ def clear_stale(data: Path) -> None:
             (data / _PID_FILE).unlink()
 
 
-def launch(binaries: Binaries, location: Location, identity: Identity | None) -> int:
-    """Start the server in a session of its own, so that it outlives us, and return its process id."""
+def launch(
+    binaries: Binaries, location: Location, identity: Identity | None, *, overrides: Mapping[str, str] | None = None
+) -> int:
+    """
+    Start the server in a session of its own, so that it outlives us, and return its process id.
+
+    Args:
+        overrides: settings that go before those of its files.
+    """
+    options = [word for name, value in (overrides or {}).items() for word in ("-c", f"{name}={value}")]
     if sys.platform == "win32":
-        return _launch_windows(binaries, location)
+        return _launch_windows(binaries, location, options)
     command = ["/bin/sh", "-c", _LAUNCHER, "friren", str(location.log), binaries.program("postgres")]
-    done = run([*command, str(location.data)], identity=identity, new_session=True)
+    done = run([*command, "-D", str(location.data), *options], identity=identity, new_session=True)
     if not done.stdout.strip().isdecimal():
         raise ConfigurationError(f"the embedded database did not start: {' '.join(done.stderr.split())}")
     return int(done.stdout)
 
 
-def _launch_windows(binaries: Binaries, location: Location) -> int:
+def _launch_windows(binaries: Binaries, location: Location, options: Sequence[str]) -> int:
     # pg_ctl drops administrator rights, which the server refuses to have.
     command = [binaries.program("pg_ctl"), "start", "-w", "-D", str(location.data), "-l", str(location.log)]
+    command += ["-o", subprocess.list2cmdline(options)] if options else []
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603 - no shell
     postmaster = find(location.data)
     if postmaster is None:

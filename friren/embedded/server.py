@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from friren.embedded import cluster, process
+from friren.embedded import cluster, process, swapping
 from friren.embedded.binaries import find_binaries, run
 from friren.embedded.location import Identity, Location, server_identity
 from friren.errors import ConfigurationError
 from friren.locking import exclusive
 
-__all__ = ["Running", "Status", "adopt", "ensure_started", "start", "status", "stop"]
+__all__ = ["Running", "Status", "adopt", "ensure_started", "replace_data", "settle", "start", "status", "stop"]
 
 START_SECONDS_MAX: Final = 60.0
 # After kill -9 the dead server's children keep its shared memory for a second or two.
@@ -102,6 +102,32 @@ def stop(location: Location, *, timeout: float = STOP_SECONDS_MAX) -> bool:
     return True
 
 
+def replace_data(location: Location, prepared: Path, *, aside: Path, timeout: float = STOP_SECONDS_MAX) -> None:
+    """
+    Stop the server and give it other data, of a folder on the same disk; its own are kept under another name.
+
+    A process that is killed on the way has done nothing, or the next start finishes what it began.
+
+    Raises:
+        ConfigurationError: it belongs to another user, or did not stop in time.
+        OSError: the disk refuses.
+    """
+    identity = server_identity(location)
+    with exclusive(location.lock, timeout=timeout):
+        if process.find(location.data) is not None:
+            _stop_locked(location, identity, timeout)
+        swapping.swap(location, prepared, aside=aside)
+
+
+def settle(location: Location, *, timeout: float = STOP_SECONDS_MAX) -> None:
+    """Finish a `replace_data` that was killed, if there is one and no server runs."""
+    identity = server_identity(location)
+    cluster.prepare_folders(location, identity)
+    with exclusive(location.lock, timeout=timeout):
+        if process.find(location.data) is None:
+            swapping.finish(location)
+
+
 def status(location: Location) -> Status:
     """Return what runs here, without starting anything."""
     postmaster = process.find(location.data)
@@ -130,6 +156,7 @@ def _start_locked(
     location: Location, identity: Identity | None, server_settings: Mapping[str, str], timeout: float
 ) -> Running:
     binaries = find_binaries(location.binaries, identity=identity)
+    swapping.finish(location)
     if cluster.data_version(location.data) is None:
         cluster.create(location, binaries, identity)
     elif (running := process.find(location.data)) and running.ready:
@@ -175,8 +202,8 @@ def _last_words(log: Path, mark: int) -> str:
     return " ".join(telling[-1].split()) if telling else "it said nothing"
 
 
-def ensure_started(location: Location) -> None:
-    """Start the server if it does not run; about 50 µs when it does."""
+def ensure_started(location: Location, begin: Callable[[Location], Running] = start) -> None:
+    """Start the server, by `begin`, if it does not run; about 50 µs when it does."""
     postmaster = process.find(location.data)
     if postmaster is None or not postmaster.ready or not location.socket.exists():
-        start(location)
+        begin(location)

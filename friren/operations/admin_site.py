@@ -14,7 +14,8 @@ __all__ = ["FrirenAdminConfig", "FrirenAdminSite"]
 OTHER: Final = "Other"
 # What a trader opens first stands first; a group that is not named here comes last.
 GROUPS: Final = (
-    "Trading", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people", "System", OTHER,
+    "Trading", "Decisions", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people",
+    "System", OTHER,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from django.db.models import TextChoices
 
-__all__ = ["BackupKind", "RunStatus"]
+__all__ = ["ArchiveDirection", "ArchiveTarget", "BackupKind", "RunStatus"]
 
 
 class BackupKind(TextChoices):
@@ -23,3 +23,17 @@ class RunStatus(TextChoices):
     FAILED = "FAILED", "failed"
     VERIFIED = "VERIFIED", "verified"
     PRUNED = "PRUNED", "pruned"
+
+
+class ArchiveDirection(TextChoices):
+    """Which way rows went: out of their table, or back into it."""
+
+    ARCHIVE = "ARCHIVE", "archive"
+    UNARCHIVE = "UNARCHIVE", "unarchive"
+
+
+class ArchiveTarget(TextChoices):
+    """Between which two places: a table and its archive, or the archive and a file."""
+
+    TABLE = "TABLE", "table"
+    PARQUET = "PARQUET", "Parquet"

@@ -24,9 +24,12 @@ from friren.core.models import SeriesModel
 from friren.core.partitions import ensure_months
 from friren.embedded.cluster import LOG_BYTES_MAX
 from friren.embedded.location import locate
+from friren.errors import ArchiveError
+from friren.operations.archive.policies import policies
+from friren.operations.archive.service import archive as archive_rows
 from friren.operations.connectivity import connect_directly, one_line
 
-__all__ = ["STEPS", "maintain", "months_ahead"]
+__all__ = ["NAMED_ONLY", "STEPS", "maintain", "months_ahead"]
 
 log = logging.getLogger(__name__)
 
@@ -135,13 +138,32 @@ def rotate_logs(_session: psycopg.Connection[Any], *, everything: bool) -> Itera
         yield {"action": "rotate_logs", "object": str(path), "seconds": _since(began), "bytes": size}
 
 
+def archive(_session: psycopg.Connection[Any], *, everything: bool) -> Iterator[Action]:
+    """Move rows to the archive that are older than their tables keep them."""
+    del everything
+    for policy in (policy for policy in policies() if policy.days):
+        began = time.monotonic()
+        done: Action = {"action": "archive", "object": policy.table}
+        try:
+            done["rows"] = sum(moved.rows for moved in archive_rows([policy.table], now=timezone.now()))
+        except ArchiveError as exc:
+            # The others can be done all the same.
+            log.warning("%s was not archived: %s", policy.table, one_line(exc))
+            done["error"] = one_line(exc)
+        yield done | {"seconds": _since(began)}
+
+
+# Rows that leave a table leave room for vacuum.
 STEPS: Final[Mapping[str, Callable[..., Iterator[Action]]]] = {
+    "archive": archive,
     "vacuum": vacuum,
     "analyze": analyze,
     "reindex": reindex,
     "partitions": partitions,
     "rotate_logs": rotate_logs,
 }
+# What is done only when it is asked for by its name: whoever has not decided where old rows go keeps them.
+NAMED_ONLY: Final = frozenset({"archive"})
 
 
 def maintain(steps: Collection[str], *, everything: bool = False, using: str = DEFAULT_DB_ALIAS) -> list[Action]:

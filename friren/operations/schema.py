@@ -9,8 +9,10 @@ from typing import Final
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
-__all__ = ["migrate", "migration_session", "unapplied"]
+__all__ = ["has_history", "migrate", "migration_session", "unapplied", "unknown"]
 
 # One number for all migrations of Friren in a database: "friren" in ASCII.
 ADVISORY_LOCK: Final = 0x66726972656E
@@ -21,6 +23,19 @@ def unapplied(database: str = DEFAULT_DB_ALIAS) -> list[str]:
     executor = MigrationExecutor(connections[database])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
+
+
+def unknown(database: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Return the migrations that the database has and the code has not, as `app.name`: a newer Friren was here."""
+    loader = MigrationLoader(connections[database], ignore_no_migrations=True)
+    known = set(loader.disk_migrations or {})
+    known |= {replaced for migration in (loader.disk_migrations or {}).values() for replaced in migration.replaces}
+    return sorted(f"{app}.{name}" for app, name in set(loader.applied_migrations or {}) - known)
+
+
+def has_history(database: str = DEFAULT_DB_ALIAS) -> bool:
+    """Return whether the database was ever migrated; one that was not has nothing to lose."""
+    return bool(MigrationRecorder(connections[database]).applied_migrations())
 
 
 def migrate(database: str = DEFAULT_DB_ALIAS, *, verbosity: int = 0) -> None:

@@ -19,6 +19,7 @@ from django.db import DatabaseError, connections, transaction
 from friren.core.triggers import PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, RejectedRecordError
 from friren.persistence.aliases import database_of
+from friren.persistence.archived import archived_digests
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import DATA_SQLSTATES, Verdict, insert
 from friren.persistence.layouts import layout_of, lines_of, natural_keys
@@ -68,12 +69,15 @@ def _copied(spec: FactSpec, facts: Sequence[Fact], using: str, producer: UUID | 
     lines = lines_of(facts, layout, natural_keys(spec, facts, using=using), producer=producer)
     try:
         with transaction.atomic(using=using):
-            copy_lines(layout.table, layout.columns, lines, using=using)
+            taken = copy_lines(layout.table, layout.columns, lines, using=using) == len(facts)
+            if not taken:
+                # Some are in the archive, and were passed over without a word: it has to be asked which.
+                transaction.set_rollback(True, using=using)
     except DatabaseError as exc:
         if not is_refusal(exc):
             raise
         return False
-    return True
+    return taken
 
 
 def _without_known(spec: FactSpec, facts: Sequence[Fact], verdicts: dict[int, Verdict], using: str) -> list[int]:
@@ -91,11 +95,14 @@ def _without_known(spec: FactSpec, facts: Sequence[Fact], verdicts: dict[int, Ve
 
 
 def stored_digests(spec: FactSpec, ids: Sequence[UUID], using: str) -> dict[UUID, bytes]:
-    """Return the digests of those among `ids` that are stored."""
+    """Return the digests of those among `ids` that are stored, archived ones too."""
+    table = spec.model._meta.db_table
     with connections[using].cursor() as cursor:
         # The name is the model's.
-        cursor.execute(f'SELECT id, digest FROM "{spec.model._meta.db_table}" WHERE id = ANY(%s)', [list(ids)])  # noqa: S608
-        return {key: bytes(digest) for key, digest in cursor.fetchall()}
+        cursor.execute(f'SELECT id, digest FROM "{table}" WHERE id = ANY(%s)', [list(ids)])  # noqa: S608
+        known = {key: bytes(digest) for key, digest in cursor.fetchall()}
+    missing = [key for key in ids if key not in known]
+    return known | archived_digests(table, missing, using) if missing else known
 
 
 def key_reused(spec: FactSpec, fact: Fact, field: str = "id") -> KeyReusedError:
@@ -150,22 +157,25 @@ def is_refusal(exc: BaseException) -> bool:
     return sqlstate[:2] in DATA_SQLSTATES or sqlstate in {PERIOD_CLOSED_SQLSTATE, FEATURE_NOT_SUPPORTED}
 
 
-def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str], *, using: str) -> None:
-    """COPY lines into a table, each as it is made. Raises DatabaseError, also for a line that UTF-8 does not have."""
+def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str], *, using: str) -> int:
+    """
+    COPY lines into a table, each as it is made; return how many rows it took.
+
+    Raises:
+        DatabaseError: also for a line that UTF-8 does not have.
+    """
     connection = connections[using]
     listed = ", ".join(f'"{column}"' for column in columns)
     # The errors of a COPY come past Django's own wrapping.
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        cursor.copy(f'COPY "{table}" ({listed}) FROM STDIN') as copy,
-    ):
-        lines = iter(lines)
-        while some := list(itertools.islice(lines, LINES_PER_WRITE)):
-            some.append("")  # a line ends with a new line, the last one too
-            try:
-                data = "\n".join(some).encode()
-            except UnicodeEncodeError as exc:
-                raise psycopg.DataError(f"a lone surrogate: {exc.reason}") from exc
-            copy.write(data)
-            a_little()
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        with cursor.copy(f'COPY "{table}" ({listed}) FROM STDIN') as copy:
+            lines = iter(lines)
+            while some := list(itertools.islice(lines, LINES_PER_WRITE)):
+                some.append("")  # a line ends with a new line, the last one too
+                try:
+                    data = "\n".join(some).encode()
+                except UnicodeEncodeError as exc:
+                    raise psycopg.DataError(f"a lone surrogate: {exc.reason}") from exc
+                copy.write(data)
+                a_little()
+        return int(cursor.rowcount)

@@ -17,6 +17,7 @@ from django.db import DatabaseError, connections, models, transaction
 
 from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
+from friren.persistence.archived import archived_digests
 from friren.persistence.facts import Fact, FactSpec, spec_named
 from friren.persistence.inserts import insert_row
 from friren.persistence.receipts import Receipt, WriteOutcome
@@ -216,12 +217,20 @@ def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> 
     """Return the receipt of a duplicate, or say that the key was used for something else."""
     external_id = fact.values.get("external_id")
     columns = ("id", "digest", "external_id") if external_id else ("id", "digest")
-    row = spec.model._default_manager.using(using).filter(**key).values(*columns).first() or {}
+    row = spec.model._default_manager.using(using).filter(**key).values(*columns).first() or _archived(
+        spec, fact, using
+    )
     if row and bytes(row["digest"]) == fact.digest:
         return Receipt(row["id"], WriteOutcome.DUPLICATE)
     by_other_system = external_id and row.get("external_id") == external_id
     name, value = ("external_id", external_id) if by_other_system else ("id", fact.id)
     raise KeyReusedError(name, value, f"a {spec.kind} with this key is already stored with other content")
+
+
+def _archived(spec: FactSpec, fact: Fact, using: str) -> Mapping[str, Any]:
+    """Return id and digest of a fact that is in the archive: its insert was passed over, and its table lacks it."""
+    known = archived_digests(spec.model._meta.db_table, [fact.id], using)
+    return {"id": fact.id, "digest": known[fact.id]} if known else {}
 
 
 def _stored_already(spec: FactSpec, fact: Fact, exc: DatabaseError, using: str) -> Receipt | None:

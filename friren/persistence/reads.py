@@ -24,6 +24,7 @@ from django.utils import timezone
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.answers import Answer, ask
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.facts import natural_key_of
 from friren.persistence.prepared import fetch_light
 from friren.persistence.receipts import Rows
@@ -146,7 +147,14 @@ def _answer_to(model: type[models.Model], sql: str, parameters: Sequence[Any], *
 
 
 def newest_first(
-    rows: QuerySet[Any, Any], *, time: str, start: Any = None, end: Any = None, limit: int = 100, after: Any = None
+    rows: QuerySet[Any, Any],
+    *,
+    time: str,
+    start: Any = None,
+    end: Any = None,
+    limit: int = 100,
+    after: Any = None,
+    include_archive: Any = False,
 ) -> Rows[Any]:
     """
     Return a page of `rows` by (time, id) descending; while the database is away the last one that was read.
@@ -157,10 +165,13 @@ def newest_first(
         start, end: bounds of the time, aware; start included, end not.
         limit: rows at most, 1 to PAGE_ROWS_MAX.
         after: `next` of the page before.
+        include_archive: read what was archived too.
 
     Raises:
         RejectedRecordError: a bound, the limit or `after` is not what is wanted.
     """
+    if checks.check_boolean("include_archive", include_archive):
+        rows = with_archive(rows)
     if start is not None:
         rows = rows.filter(**{f"{time}__gte": checks.check_time("start", start)})
     if end is not None:

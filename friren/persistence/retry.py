@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-__all__ = ["Judgement", "Phase", "Verdict", "judge", "sqlstate_of", "verdict_of"]
+__all__ = ["READ_ONLY", "Judgement", "Phase", "Verdict", "judge", "sqlstate_of", "verdict_of"]
 
 
 class Phase(enum.Enum):
@@ -39,6 +39,7 @@ class Judgement(NamedTuple):
     unknown: bool
 
 
+READ_ONLY: Final = "25006"  # read_only_sql_transaction
 # Passing trouble between transactions.
 _RETRY: Final = frozenset(
     {
@@ -56,7 +57,7 @@ _RECONNECT: Final = frozenset(
         "57P02",  # crash_shutdown
         "57P03",  # cannot_connect_now
         "57P05",  # idle_session_timeout
-        "25006",  # read_only_sql_transaction: a failover made this server the standby
+        READ_ONLY,  # a failover made this server the standby, or somebody upgrades the database
         "25P03",  # idle_in_transaction_session_timeout
         "25P04",  # transaction_timeout
         "53300",  # too_many_connections

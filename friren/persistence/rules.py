@@ -11,6 +11,7 @@ same answer (a property test compares them) at a tenth of the cost.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "lt": operator.lt,
     "lte": operator.le,
     "in": lambda value, among: value in among,
+    "regex": lambda value, pattern: re.search(pattern, value) is not None,
+    "elements": lambda value, count: len(value) == count,
 }
 
 
@@ -138,7 +141,8 @@ class _Source:
             return f"{value} is None" if bool(operand) is wanted else f"{value} is not None"
         other = self._local(operand.name) if isinstance(operand, F) else self.constant(operand)  # type: ignore[attr-defined]  # the stubs forget F.name
         known = f"{value} is not None and {other} is not None"
-        test = f"{value} {_OPERATORS[lookup or 'exact']} {other}"
+        sign = _OPERATORS.get(lookup or "exact")
+        test = f"{value} {sign} {other}" if sign else f"{self.constant(_COMPARE[lookup])}({value}, {other})"
         return f"({known} and {test})" if wanted else f"({known} and not {test})"
 
     def _local(self, name: str) -> str:

@@ -17,6 +17,7 @@ from portfolio_manager.models import (
     CorporateAction,
     LedgerEntry,
     MarketResolution,
+    PortfolioSnapshot,
     Position,
     PositionFill,
 )
@@ -51,6 +52,7 @@ def sql(text: str) -> str:
         CorporateAction,
         LedgerEntry,
         MarketResolution,
+        PortfolioSnapshot,
         Position,
         PositionFill,
         Symbol,

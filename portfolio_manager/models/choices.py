@@ -2,7 +2,18 @@
 
 from django.db.models import TextChoices
 
-__all__ = ["ActionKind", "CashKind", "FillRole", "LedgerKind", "PositionStatus", "Side"]
+__all__ = [
+    "ActionKind",
+    "CashKind",
+    "DecisionAction",
+    "Direction",
+    "FillRole",
+    "IdeaStatus",
+    "LedgerKind",
+    "PositionStatus",
+    "Side",
+    "SnapshotKind",
+]
 
 
 class Side(TextChoices):
@@ -58,3 +69,32 @@ class LedgerKind(TextChoices):
 class ActionKind(TextChoices):
     SPLIT = "SPLIT", "split"
     DIVIDEND = "DIVIDEND", "dividend"
+
+
+class Direction(TextChoices):
+    LONG = "long", "long"
+    SHORT = "short", "short"
+
+
+class IdeaStatus(TextChoices):
+    WAITING = "waiting", "waiting"
+    NEEDS_APPROVAL = "needs_approval", "needs approval"
+    AUTO_EXECUTED = "auto_executed", "approved for execution"
+    REJECTED = "rejected", "rejected"
+    HALTED_BY_RISK = "halted_by_risk", "halted by risk"
+
+
+class DecisionAction(TextChoices):
+    AI_PROPOSED = "ai_proposed", "proposed"
+    AI_AUTO_EXECUTED = "ai_auto_executed", "passed all checks"
+    HUMAN_APPROVED = "human_approved", "approved by a person"
+    HUMAN_REJECTED = "human_rejected", "rejected by a person"
+    RISK_REJECTED = "risk_rejected", "rejected by the risk gate"
+    AI_HALTED = "ai_halted", "halted"
+    AI_RESUMED = "ai_resumed", "resumed"
+
+
+class SnapshotKind(TextChoices):
+    INTRADAY = "INTRADAY", "intraday"
+    DAILY = "DAILY", "daily"
+    ACCOUNT_TOTALS = "ACCOUNT_TOTALS", "account totals"

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import factory
 from factory.django import DjangoModelFactory
 
-from friren.operations.models import AuditBlock, BackupRecord, MetricSample
+from friren.operations.jobs.models import ScheduledRun
+from friren.operations.models import ArchiveRun, AuditBlock, BackupRecord, MetricSample
 from tests.factories.ground import later
+
+
+class ArchiveRunFactory(DjangoModelFactory):
+    class Meta:
+        model = ArchiveRun
+
+    table_name = "trading_engine_signal"
+    cutoff_at = factory.Sequence(later)
+    first_seq = 100
+    last_seq = 200
+    rows_copied = 48
+    rows_deleted = 48
+    rows_digest = "-42549987139301040491"
+    status = "COMPLETED"
+    started_at = factory.Sequence(later)
+    finished_at = factory.SelfAttribute("started_at")
 
 
 class BackupRecordFactory(DjangoModelFactory):
@@ -61,3 +79,19 @@ class MetricSampleFactory(DjangoModelFactory):
     name = "table_bytes"
     value = 81_920.0
     labels = {"table": "trading_engine_trade"}
+
+
+class ScheduledRunFactory(DjangoModelFactory):
+    class Meta:
+        model = ScheduledRun
+
+    schedule = "backup_daily"
+    due_at = factory.Sequence(later)
+    command = "backup --kind daily"
+    status = "SUCCEEDED"
+    worker = "trading-1:4711"
+    queue_job = factory.Sequence(lambda number: number + 1)
+    started_at = factory.SelfAttribute("due_at")
+    finished_at = factory.SelfAttribute("due_at")
+    next_due_at = factory.LazyAttribute(lambda run: run.due_at + dt.timedelta(days=1))
+    message = "every table is in it"

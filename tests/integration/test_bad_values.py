@@ -14,7 +14,13 @@ from django.db import connection
 
 import friren
 from friren.errors import RejectedRecordError, shown
-from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
+from portfolio_manager.data_logger import (
+    DecisionLogger,
+    PortfolioSnapshotter,
+    PortfolioTracker,
+    RiskLogger,
+    TradeIdeaService,
+)
 from tests.bad_values import KINDS, required
 from tests.logger_calls import CALLS, MAPPINGS, NOON, ROUND_TRIP, TRADE, World, parameters_of
 from trading_engine.models import Signal, Trade
@@ -24,12 +30,13 @@ from trading_engine.services import (
     RegimeLogger,
     SentimentLogger,
     SignalLogger,
+    SnapshotLogger,
     TradeLogger,
 )
 
 LOGGERS = (
     TradeLogger, SignalLogger, RegimeLogger, SentimentLogger, ModelTracker, BacktestRecorder, RiskLogger,
-    PortfolioTracker,
+    PortfolioTracker, SnapshotLogger, DecisionLogger, PortfolioSnapshotter, TradeIdeaService,
 )  # fmt: skip
 # Choices of the program's author, not data: what is wrong with them is a ConfigurationError.
 CONFIGURATION = {"mode", "using", "durability"}

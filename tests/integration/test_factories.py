@@ -8,7 +8,7 @@ from django.db import models
 
 from tests.factories import factories
 
-OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
+OWN_APPS = ("core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager")
 MODELS = [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
 
 

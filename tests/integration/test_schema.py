@@ -16,7 +16,7 @@ from friren.operations.models import AuditBlock
 from friren.persistence.models import LossRecord
 from tests.factories import factories
 
-OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
+OWN_APPS = ("core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager")
 MODELS = [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
 FACTS = [model for model in MODELS if issubclass(model, FactModel)]
 SERIES = [model for model in MODELS if issubclass(model, SeriesModel)]
@@ -206,8 +206,8 @@ class TestSeries:
             found = connection.introspection.get_constraints(cursor, model._meta.db_table)
 
         (primary,) = [one["columns"] for one in found.values() if one["primary_key"]]
-        assert primary == ["id", "timestamp"]
-        assert ["timestamp"] in [one["columns"] for one in found.values() if one.get("type") == "brin"]
+        assert primary == ["id", model.time_field]
+        assert [model.time_field] in [one["columns"] for one in found.values() if one.get("type") == "brin"]
 
     def test_are_the_target_of_no_foreign_key(self, model) -> None:
         assert not [

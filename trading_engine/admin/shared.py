@@ -8,9 +8,19 @@ from friren.operations.admin.columns import change_link, changelist_link, comput
 from friren.operations.admin.filters import exact_filter
 from trading_engine.models import PredictionMarket
 
-__all__ = ["BACKTESTS", "INSTRUMENT", "MARKET_DATA", "MODELS", "STRATEGY_FILTER", "SYMBOL_FILTER", "TRADING"]
+__all__ = [
+    "BACKTESTS",
+    "DECISIONS",
+    "INSTRUMENT",
+    "MARKET_DATA",
+    "MODELS",
+    "STRATEGY_FILTER",
+    "SYMBOL_FILTER",
+    "TRADING",
+]
 
 TRADING: Final = "Trading"
+DECISIONS: Final = "Decisions"
 MARKET_DATA: Final = "Market data"
 BACKTESTS: Final = "Backtests"
 MODELS: Final = "Sentiment and models"

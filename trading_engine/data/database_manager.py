@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RegimeLogger,
         SentimentLogger,
         SignalLogger,
+        SnapshotLogger,
         TradeLogger,
     )
     from trading_engine.services.base import Service
@@ -98,6 +99,11 @@ class DatabaseManager:
     def sentiments(self) -> SentimentLogger:
         """What models read out of the news; it belongs to no account."""
         return cast("SentimentLogger", self._logger("SentimentLogger"))
+
+    @property
+    def snapshots(self) -> SnapshotLogger:
+        """What the system saw before it decided; the market's part of it belongs to no account."""
+        return cast("SnapshotLogger", self._logger("SnapshotLogger"))
 
     @property
     def models(self) -> ModelTracker:

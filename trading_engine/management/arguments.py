@@ -7,15 +7,17 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from friren.errors import RejectedRecordError
 from trading_engine.data.bars import SOURCE_MAX, TICKER_MAX, canonical_timeframe, check_name
+from trading_engine.data.importers.cells import decimal_cell
 from trading_engine.data.importers.stamps import DateFormat, date_format_of, read_wall, zone_of
 
-__all__ = ["date_format", "day", "price_source", "ticker", "timeframe", "timezone", "watched"]
+__all__ = ["cash", "date_format", "day", "price_source", "ticker", "timeframe", "timezone", "watched"]
 
 
 def _usage(error: RejectedRecordError) -> argparse.ArgumentTypeError:
@@ -70,6 +72,14 @@ def day(text: str) -> dt.datetime:
     """Return midnight UTC of a day written year first; wrong usage if it is none."""
     try:
         return read_wall(text, DateFormat("YMD")).naive.replace(tzinfo=dt.UTC)
+    except RejectedRecordError as exc:
+        raise _usage(exc) from exc
+
+
+def cash(text: str) -> Decimal:
+    """Return an exact sum of money; wrong usage if it is none."""
+    try:
+        return decimal_cell("cash", text)[0]
     except RejectedRecordError as exc:
         raise _usage(exc) from exc
 

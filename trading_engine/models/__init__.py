@@ -4,18 +4,26 @@ from trading_engine.models.backtests import BacktestResult, BacktestRun
 from trading_engine.models.instruments import PredictionEvent, PredictionMarket, Symbol
 from trading_engine.models.learning import ModelPerformance, ModelPrediction
 from trading_engine.models.orders import Order, OrderStatusEvent
+from trading_engine.models.pairs import BacktestPair, TradingPair
 from trading_engine.models.prices import Price, PriceRevision
 from trading_engine.models.regimes import MarketRegime, RegimeHistory
 from trading_engine.models.sentiment import SentimentData, TradeSentiment
+from trading_engine.models.signal_archives import SignalArchive
 from trading_engine.models.signals import Signal
+from trading_engine.models.snapshots import CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot
 from trading_engine.models.trades import Trade, TradeStatusEvent
 
 __all__ = [
+    "BacktestPair",
     "BacktestResult",
     "BacktestRun",
+    "CalendarSnapshot",
+    "CandleSnapshot",
+    "IndicatorSnapshot",
     "MarketRegime",
     "ModelPerformance",
     "ModelPrediction",
+    "NewsSnapshot",
     "Order",
     "OrderStatusEvent",
     "PredictionEvent",
@@ -25,8 +33,10 @@ __all__ = [
     "RegimeHistory",
     "SentimentData",
     "Signal",
+    "SignalArchive",
     "Symbol",
     "Trade",
     "TradeSentiment",
     "TradeStatusEvent",
+    "TradingPair",
 ]

@@ -43,6 +43,9 @@ class BacktestRun(models.Model):
     status_message = models.TextField(null=True, blank=True)  # noqa: DJ001 - the source has NULL
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    pairs = models.ManyToManyField(
+        "trading_engine.TradingPair", through="trading_engine.BacktestPair", related_name="backtests", blank=True
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -5,6 +5,7 @@ from django.db.models import TextChoices
 __all__ = [
     "BacktestStatus",
     "ExitReason",
+    "Impact",
     "InstrumentType",
     "Liquidity",
     "OrderStatus",
@@ -82,6 +83,14 @@ class ExitReason(TextChoices):
     LIQUIDATION = "LIQUIDATION", "liquidation"
     MANUAL = "MANUAL", "manual"
     OTHER = "OTHER", "other"
+
+
+class Impact(TextChoices):
+    """How much an event of the economic calendar is thought to move markets."""
+
+    LOW = "low", "low"
+    MEDIUM = "medium", "medium"
+    HIGH = "high", "high"
 
 
 class SignalKind(TextChoices):

@@ -6,6 +6,7 @@ from trading_engine.services.price_recorder import PriceRecorder
 from trading_engine.services.regime_logger import RegimeLogger
 from trading_engine.services.sentiment_logger import SentimentLogger
 from trading_engine.services.signal_logger import SignalLogger
+from trading_engine.services.snapshot_logger import SnapshotLogger
 from trading_engine.services.trade_logger import TradeLogger
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "RegimeLogger",
     "SentimentLogger",
     "SignalLogger",
+    "SnapshotLogger",
     "TradeLogger",
 ]

@@ -12,6 +12,7 @@ from django.db import models
 from friren.accounts import AccountHandle, find_account
 from friren.core.models import Account
 from friren.errors import RejectedRecordError
+from friren.persistence.call_times import time_reads, timed
 from friren.persistence.facts import Fact, make_fact
 from friren.persistence.receipts import Receipt
 from friren.persistence.recorder import Recorder
@@ -40,6 +41,7 @@ class Service:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        time_reads(cls)
         add_twins(cls)
 
     @property
@@ -47,6 +49,7 @@ class Service:
         """The alias of the database."""
         return self.recorder.using
 
+    @timed
     def flush(self, timeout: float = 5.0) -> bool:
         """Return whether everything this service recorded is stored within `timeout` seconds."""
         return self.recorder.flush(timeout)

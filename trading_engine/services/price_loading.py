@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from friren.core.ids import natural_id
 from friren.core.partitions import ensure_months
+from friren.persistence.archived import sources
 from friren.persistence.digest import digest_of
 from friren.persistence.facts import spec_of
 from friren.persistence.settings import BULK_DEADLINE_SECONDS, BULK_STATEMENT_SECONDS, LOCK_WAIT_SHARE
@@ -49,6 +50,8 @@ BATCH_MONTHS_MAX: Final = 60
 LOCK_SECONDS: Final = BULK_DEADLINE_SECONDS * LOCK_WAIT_SHARE
 
 _KEY: Final = ("symbol_id", "timestamp", "source", "timeframe")
+_SAME: Final = " AND ".join(f'stored."{name}" = load."{name}"' for name in _KEY)
+_NEAR: Final = "stored.timestamp BETWEEN %s AND %s AND stored.symbol_id = ANY(%s)"
 
 
 class PriceFact(NamedTuple):
@@ -194,7 +197,7 @@ def load_within(
             return loaded
         moments = [fact.bar.timestamp for fact in batch]
         first, last, ids = min(moments), max(moments), sorted(set(symbols.values()))
-        cursor.execute(_sql().conflicts, [first, last, ids])
+        cursor.execute(_conflicts(tuple(sources(Price._meta.db_table, using))), [first, last, ids])
         conflicts = cursor.fetchall()
         loaded.conflicts = [position for position, _id in conflicts]
         if revising is not None and conflicts:
@@ -249,7 +252,6 @@ class _Statements(NamedTuple):
     create: str
     copy: str
     insert: str
-    conflicts: str
     replace: str
 
 
@@ -260,8 +262,6 @@ def _sql() -> _Statements:
     columns = ("id", "digest", *(field.column for field in spec_of(Price).fields.values()))
     names = ", ".join(f'"{name}"' for name in columns)
     key = ", ".join(f'"{name}"' for name in _KEY)
-    same = " AND ".join(f'stored."{name}" = load."{name}"' for name in _KEY)
-    near = "stored.timestamp BETWEEN %s AND %s AND stored.symbol_id = ANY(%s)"
     changed = ", ".join(f'"{name}" = load."{name}"' for name in (*VALUES, "is_suspect", "digest"))
     return _Statements(
         create=f"CREATE TEMPORARY TABLE price_load ON COMMIT DROP AS "  # noqa: S608 - names of the model
@@ -271,8 +271,17 @@ def _sql() -> _Statements:
         insert=f"INSERT INTO {table} ({names}) SELECT {names} FROM price_load ORDER BY {key}, position "  # noqa: S608 - names of the model
         # Of either key: the id is made of the natural one, and a rival may be met at the primary key first.
         "ON CONFLICT DO NOTHING",
-        conflicts=f"SELECT load.position, stored.id FROM price_load AS load JOIN {table} AS stored ON {same} "  # noqa: S608 - names of the model
-        f"WHERE {near} AND stored.digest <> load.digest ORDER BY load.position",
         replace=f"UPDATE {table} AS stored SET {changed} FROM price_load AS load "  # noqa: S608 - names of the model
-        f"WHERE load.position = ANY(%s) AND {same} AND {near}",
+        f"WHERE load.position = ANY(%s) AND {_SAME} AND {_NEAR}",
+    )
+
+
+@functools.cache
+def _conflicts(tables: tuple[str, ...]) -> str:
+    """Return the query for bars that are stored with other values; what was archived counts, and is never revised."""
+    columns = ", ".join(f'"{name}"' for name in ("id", "digest", *_KEY))
+    stored = " UNION ALL ".join(f"SELECT {columns} FROM {table}" for table in tables)  # noqa: S608 - names of the model
+    return (
+        f"SELECT load.position, stored.id FROM price_load AS load JOIN ({stored}) AS stored ON {_SAME} "  # noqa: S608 - names of the model
+        f"WHERE {_NEAR} AND stored.digest <> load.digest ORDER BY load.position"
     )

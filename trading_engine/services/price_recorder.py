@@ -191,6 +191,7 @@ class PriceRecorder(Service):
         source: str | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
         """
         Return bars of a symbol, newest first.
@@ -201,12 +202,15 @@ class PriceRecorder(Service):
             source: of all sources if None; each row names its own.
             limit: rows at most, 1 to 100000.
             after: `next` of the page before.
+            include_archive: also what was archived.
 
         Raises:
             RejectedRecordError: an argument is wrong.
         """
         rows = self._rows(symbol, timeframe, source)
-        return newest_first(rows, time="timestamp", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            rows, time="timestamp", start=start, end=end, limit=limit, after=after, include_archive=include_archive
+        )
 
     def _rows(self, symbol: Any, timeframe: str, source: str | None) -> Any:
         ticker, venue = symbol_key("symbol", symbol)

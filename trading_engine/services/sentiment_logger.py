@@ -123,6 +123,7 @@ class SentimentLogger(Service):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
         """
         Return sentiments, newest first.
@@ -133,6 +134,7 @@ class SentimentLogger(Service):
             start, end: bounds of the time, aware; start included, end not.
             limit: rows at most, 1 to 100000.
             after: `next` of the page before.
+            include_archive: also what was archived.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -145,7 +147,9 @@ class SentimentLogger(Service):
             rows = rows.filter(news_source=fields["news_source"].check("news_source", news_source))
         if model_id is not None:
             rows = rows.filter(model_id=fields["model_id"].check("model_id", model_id))
-        return newest_first(rows, time="timestamp", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            rows, time="timestamp", start=start, end=end, limit=limit, after=after, include_archive=include_archive
+        )
 
 
 def sentiment_fact(*, sentiment_id: UUID | str | None = None, **values: Any) -> Fact:

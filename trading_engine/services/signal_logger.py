@@ -144,6 +144,7 @@ class SignalLogger(AccountService):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
         """
         Return signals of this account, newest first.
@@ -155,6 +156,7 @@ class SignalLogger(AccountService):
             start, end: bounds of the time, aware; start included, end not.
             limit: rows at most, 1 to 100000.
             after: `next` of the page before.
+            include_archive: also what was archived.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -169,7 +171,9 @@ class SignalLogger(AccountService):
             signals = signals.filter(signal_type=fields["signal_type"].check("signal_type", signal_type))
         if executed is not None:
             signals = signals.filter(executed=checks.check_boolean("executed", executed))
-        return newest_first(signals, time="timestamp", start=start, end=end, limit=limit, after=after)
+        return newest_first(
+            signals, time="timestamp", start=start, end=end, limit=limit, after=after, include_archive=include_archive
+        )
 
     def _move(self, signal: Any, timestamp: dt.datetime | None, **moved: Any) -> Receipt:
         at = timezone.now() if timestamp is None else checks.check_time("timestamp", timestamp)

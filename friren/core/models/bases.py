@@ -21,8 +21,12 @@ class FactModel(models.Model):
     """
     Something that happened, or was decided: added once, never edited.
 
-    `digest` is the first 16 bytes of SHA-256 over the frozen fields; `recorded_seq` the order in
-    which the database took the fact in; `producer` the writer, null for ORM and importer writes.
+    Attributes:
+        id: UUIDv7, made by the caller's side.
+        digest: the first 16 bytes of SHA-256 over the frozen fields.
+        recorded_seq: the order in which the database took the fact in, over all tables.
+        producer: the process that wrote it, null for writes of the ORM and of importers.
+        created_at: when the database took it in.
     """
 
     # Columns that may move after the insert, through a declared state machine only.
@@ -47,9 +51,16 @@ class SeriesModel(models.Model):
 
     The database key is (id, time); Django's is `id`, the UUIDv5 of the natural key with its time,
     so that one id cannot stand at two times. Nothing refers to a series by foreign key.
+
+    Attributes:
+        digest: the first 16 bytes of SHA-256 over the fields.
+        recorded_seq: the order in which the database took the row in, over all tables.
+        created_at: when the database took it in.
     """
 
     is_timescale_model = True
+    # The column that says in which month a row lies.
+    time_field: ClassVar[str] = "timestamp"
     lifecycle: ClassVar[tuple[str, ...]] = ()
     undigested: ClassVar[tuple[str, ...]] = ()
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 
+from friren.embedded.archiving import start_own
 from friren.embedded.location import locate
 from friren.embedded.server import adopt, ensure_started
 
@@ -21,7 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Return a connection, from the pool if there is one; the server is started first if it does not run."""
         location = locate(settings.FRIREN_HOME, binaries=settings.FRIREN_EMBEDDED_BIN)
         if settings.FRIREN_EMBEDDED_AUTOSTART:
-            ensure_started(location)
+            ensure_started(location, start_own)
         elif adopt(location) is None:
             # At once, and before the pool begins to try again and again.
             raise OperationalError("the embedded database does not run: `manage.py embedded start` starts it")

@@ -69,7 +69,7 @@ class KeysetChangeList(ChangeList):
         # The number stands below the list; beside the search box only after a search.
         self.full_result_count = None if self.query else self.result_count
         self.show_full_result_count = False
-        self.show_admin_actions = False
+        self.show_admin_actions = bool(found) and bool(self.model_admin.get_actions(request))
         self.can_show_all = False
         self.multi_page = more or bool(after or before)
         self.paginator = self.model_admin.get_paginator(request, self.queryset, size)

@@ -15,11 +15,12 @@ from friren.operations.audit.blocks import GENESIS, Block, Sealed, moment_text
 from friren.operations.audit.compare import Fault
 from friren.operations.audit.digests import altered
 from friren.operations.audit.keys import SigningKey
-from friren.operations.audit.layout import Layout, layouts, model_of, sources
+from friren.operations.audit.layout import Layout, layouts, model_of
 from friren.operations.audit.leaves import leaf_of, pack
 from friren.operations.audit.merkle import tree_root
 from friren.operations.audit.rows import Row, read_rows
 from friren.operations.models import AuditBlock
+from friren.persistence.archived import sources
 
 __all__ = ["BLOCK_ROWS_MAX", "SOURCE", "Chain"]
 

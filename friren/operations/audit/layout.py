@@ -11,11 +11,9 @@ from django.db import connections, models
 from pgtrigger import ReadOnly
 
 from friren.core.models import FactModel
+from friren.persistence.archived import sources
 
-__all__ = ["ARCHIVE_SCHEMA", "Layout", "Reference", "layouts", "model_of", "sources"]
-
-# Where archived rows of a table lie: a table of the same name, with the same numbers.
-ARCHIVE_SCHEMA = "archive"
+__all__ = ["Layout", "Reference", "layouts", "model_of"]
 
 
 class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,15 +85,6 @@ def layouts() -> list[Layout]:
 def model_of(table: str) -> type[FactModel] | None:
     """Return the model of a fact table; None for a table that is none."""
     return next((model for model in _facts() if model._meta.db_table == table), None)
-
-
-def sources(table: str, using: str) -> list[str]:
-    """Return the tables, quoted, in which rows of `table` lie: itself, and its archive where there is one."""
-    name = connections[using].ops.quote_name
-    archived = f"{name(ARCHIVE_SCHEMA)}.{name(table)}"
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [archived])
-        return [name(table), *([archived] if cursor.fetchone()[0] else [])]
 
 
 def _facts() -> list[type[FactModel]]:

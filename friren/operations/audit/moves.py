@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.db import connections
 
 from friren.operations.audit.compare import Fault
-from friren.operations.audit.layout import sources
 from friren.operations.moves import STATUS, registered_moves
+from friren.persistence.archived import sources
 
 __all__ = ["moved_unseen"]
 
@@ -21,7 +21,9 @@ def moved_unseen(using: str) -> Iterator[Fault]:
         with connections[using].cursor() as cursor:
             cursor.execute(
                 f"SELECT t.id, t.recorded_seq, t.status, coalesce(e.to_status, %s) FROM ({rows}) t LEFT JOIN "
-                f"(SELECT DISTINCT ON (moved) moved, to_status FROM ({events}) s ORDER BY moved, recorded_seq DESC) e "
+                # An event without a status is a note about the row, and moves nothing.
+                f"(SELECT DISTINCT ON (moved) moved, to_status FROM ({events}) s WHERE to_status <> '' "
+                "ORDER BY moved, recorded_seq DESC) e "
                 "ON e.moved = t.id WHERE t.status IS DISTINCT FROM coalesce(e.to_status, %s)",
                 [moves.first, moves.first],
             )

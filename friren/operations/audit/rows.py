@@ -11,10 +11,10 @@ from django.db import connections, transaction
 
 from friren.operations.audit.layout import Layout
 
-__all__ = ["Row", "one_snapshot", "read_rows"]
+__all__ = ["TEXT_FORM", "Row", "one_snapshot", "read_rows"]
 
 # What decides how COPY writes a value down, whatever the server or the role is configured to.
-_TEXT_FORM: Final = {
+TEXT_FORM: Final = {
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
@@ -46,7 +46,7 @@ def one_snapshot(using: str) -> Iterator[None]:
     """Open a transaction in which every statement sees the same rows, and COPY writes values down our way."""
     with transaction.atomic(using=using, durable=True), connections[using].cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        for name, value in _TEXT_FORM.items():
+        for name, value in TEXT_FORM.items():
             cursor.execute(f"SET LOCAL {name} = '{value}'")
         yield
 

@@ -18,17 +18,20 @@ import msgspec
 from django.db import connections
 
 from friren.operations.audit.blocks import Sealed
+from friren.operations.audit.cold import cold_faults, cold_keys
 from friren.operations.audit.compare import Fault, compare
 from friren.operations.audit.digests import altered
 from friren.operations.audit.export import Exported, audit_folder, export_folder
+from friren.operations.audit.hashes import read_hashes
 from friren.operations.audit.keys import KeyRing
-from friren.operations.audit.layout import Layout, layouts, model_of, sources
+from friren.operations.audit.layout import Layout, layouts, model_of
 from friren.operations.audit.leaves import Leaf, unpack
 from friren.operations.audit.merkle import tree_root
 from friren.operations.audit.moves import moved_unseen
-from friren.operations.audit.rows import Row, one_snapshot, read_rows
+from friren.operations.audit.rows import one_snapshot, read_rows
 from friren.operations.audit.stored import Expectation, StoredChain
 from friren.operations.models import AuditBlock
+from friren.persistence.archived import sources
 
 __all__ = ["Expectation", "Verified", "verify"]
 
@@ -94,7 +97,9 @@ def verify(
     with one_snapshot(using):
         chain = StoredChain(using=using, exported=exported, keys=keys, expected=expected)
         rows = _Rows(using, exported, chain)
-        told = itertools.chain(chain.faults, rows.faults(), moved_unseen(using), rows.altered() if digests else ())
+        told = itertools.chain(
+            chain.faults, rows.faults(), moved_unseen(using), cold_faults(using), rows.altered() if digests else ()
+        )
         count, found = _first_of(told)
         return Verified(
             blocks=len(chain.blocks),
@@ -172,11 +177,11 @@ class _Rows:
             what = f"cannot be read: {', '.join(map('.'.join, gone))} is gone"
             yield Fault(table=first.table, recorded_seq=first.first_seq, what=what)
             return
-        rows = read_rows(layout, first.first_seq, last.last_seq, using=self._using)
+        numbers, hashes = read_hashes(layout, first.first_seq, last.last_seq, using=self._using)
         for sealed in group:
             block = sealed.block
-            start = bisect.bisect_left(rows, block.first_seq, key=_seq)
-            leaves = [row.leaf for row in rows[start : bisect.bisect_right(rows, block.last_seq, key=_seq)]]
+            start = bisect.bisect_left(numbers, block.first_seq)
+            leaves = hashes[start : bisect.bisect_right(numbers, block.last_seq)]
             self.read += len(leaves)
             if len(leaves) != block.row_count or tree_root(leaves).hex() != block.merkle_root:
                 yield from self._named(sealed, layout)
@@ -190,7 +195,8 @@ class _Rows:
             yield Fault(table=block.table, recorded_seq=block.first_seq, what=what)
             return
         rows = read_rows(layout, block.first_seq, block.last_seq, using=self._using, keep_text=True)
-        yield from compare(leaves, rows, layout)
+        cold = cold_keys(block.first_seq, block.last_seq, self._using)
+        yield from compare(leaves, rows, layout, cold=cold)
 
     def _leaves(self, sealed: Sealed) -> list[Leaf] | None:
         rows = AuditBlock.objects.using(self._using).filter(seq=sealed.block.seq)
@@ -229,10 +235,6 @@ def _groups(blocks: Iterable[Sealed]) -> Iterator[list[Sealed]]:
         rows += block.row_count
     if group:
         yield group
-
-
-def _seq(row: Row) -> int:
-    return row.seq
 
 
 def _wanted(layout: Layout) -> Iterator[tuple[str, str]]:

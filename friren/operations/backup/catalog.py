@@ -62,7 +62,7 @@ CATALOG: Final = {
             a.attidentity, a.attgenerated, pg_get_expr(e.adbin, e.adrelid))
         FROM pg_class o JOIN pg_attribute a ON a.attrelid = o.oid
             LEFT JOIN pg_attrdef e ON e.adrelid = o.oid AND e.adnum = a.attnum
-        WHERE o.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND {_RELATION}
+        WHERE o.relkind IN ('r', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND {_RELATION}
     """,
     "partitions": f"""
         SELECT o.oid::regclass::text, pg_get_expr(o.relpartbound, o.oid) FROM pg_class o

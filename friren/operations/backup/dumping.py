@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Final
@@ -16,12 +16,12 @@ from pyrage import x25519
 
 from friren.embedded.binaries import Binaries
 from friren.errors import BackupError
-from friren.operations.backup.encryption import encrypt
+from friren.operations.backup.encryption import Source, encrypt
 from friren.operations.backup.programs import Server, environment, last_words
 from friren.operations.backup.settings import CHUNK_BYTES, COMPRESSION_LEVEL, LOCK_WAIT
 from friren.persistence.journal.files import FILES
 
-__all__ = ["CUSTOM", "FORMATS", "PLAIN", "Written", "write_dump"]
+__all__ = ["CUSTOM", "FORMATS", "PLAIN", "Written", "write_dump", "write_output"]
 
 CUSTOM: Final = "custom"
 PLAIN: Final = "plain"
@@ -77,11 +77,32 @@ def write_dump(
         # SQL is for people and other servers, which have other roles.
         *([f"--compress={COMPRESSION_LEVEL}"] if form == CUSTOM else ["--no-owner", "--no-privileges"]),
     ]  # fmt: skip
+    return write_output(command, path, server=server, keys=keys)
+
+
+def write_output(
+    command: Sequence[str],
+    path: Path,
+    *,
+    server: Server,
+    keys: Sequence[x25519.Recipient],
+    through: Callable[[IO[bytes]], Source] = lambda output: output,
+) -> Written:
+    """
+    Write what a program of PostgreSQL prints to a new file that is synced.
+
+    Args:
+        through: what its output passes on the way.
+
+    Raises:
+        BackupError: the program failed, or the disk refuses.
+    """
+    name = Path(command[0]).name
     handle = FILES.create(path)
     with os.fdopen(handle, "wb") as file, tempfile.TemporaryFile() as complaints:
         target = HashingFile(file)
         with subprocess.Popen(  # noqa: S603 - a program of PostgreSQL, no shell
-            command,
+            list(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -89,17 +110,17 @@ def write_dump(
         ) as dump:
             assert dump.stdout is not None
             try:
-                _pump(dump.stdout, target, keys)
+                _pump(through(dump.stdout), target, keys)
             finally:
-                dump.stdout.close()  # pg_dump does not wait for a reader that is gone
+                dump.stdout.close()  # it does not wait for a reader that is gone
         if dump.returncode:
-            raise BackupError(f"pg_dump failed with exit code {dump.returncode}: {last_words(complaints)}")
+            raise BackupError(f"{name} failed with exit code {dump.returncode}: {last_words(complaints)}")
         target.flush()
         os.fsync(file.fileno())
     return Written(target.size, target.sha256.hexdigest())
 
 
-def _pump(source: IO[bytes], target: HashingFile, keys: Sequence[x25519.Recipient]) -> None:
+def _pump(source: Source, target: HashingFile, keys: Sequence[x25519.Recipient]) -> None:
     try:
         if keys:
             encrypt(source, target, keys)

@@ -18,9 +18,16 @@ from pyrage import x25519
 
 from friren.errors import BackupError, ConfigurationError, shown
 
-__all__ = ["Sink", "check_keys", "decrypt", "encrypt", "read_identities"]
+__all__ = ["Sink", "Source", "check_keys", "decrypt", "encrypt", "read_identities"]
 
 _SECRET: Final = "AGE-SECRET-KEY-"  # noqa: S105 - how age marks one
+
+
+class Source(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
 
 
 class Sink(Protocol):
@@ -67,7 +74,7 @@ def read_identities(path: Path | None) -> list[x25519.Identity]:
     return found
 
 
-def encrypt(source: IO[bytes], target: Sink, keys: Sequence[x25519.Recipient]) -> None:
+def encrypt(source: Source, target: Sink, keys: Sequence[x25519.Recipient]) -> None:
     """Encrypt a stream in constant memory."""
     pyrage.encrypt_io(source, target, list(keys))
 

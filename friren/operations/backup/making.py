@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from friren.operations.backup.programs import Server, connect, find_programs, se
 from friren.operations.backup.shelf import Shelf, new_name
 from friren.operations.connectivity import one_line
 
-__all__ = ["Made", "make_backup"]
+__all__ = ["Made", "Plan", "carry_out", "make_backup", "plan_backup"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.]{1,40}")
 
@@ -41,7 +41,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What is to be made."""
 
     name: str
@@ -73,15 +73,25 @@ def make_backup(
         BackupError: it could not be made; nothing of it is left.
         ConfigurationError: a key or the programs are missing.
     """
-    plan = _plan(kind=kind, label=label, form=form, encrypt=encrypt)
+    plan = plan_backup(kind=kind, label=label, form=form, file=FORMATS[form], encrypt=encrypt)
     shelf = Shelf(directory or settings.directory())
+    return carry_out(plan, shelf, lambda partial: _write(partial, plan))
+
+
+def carry_out(plan: Plan, shelf: Shelf, write: Callable[[Path], Manifest]) -> Made:
+    """
+    Make what is planned: `write` into a hidden folder, publish it, note it.
+
+    Raises:
+        BackupError: it could not be made; nothing of it is left.
+    """
     path = shelf.directory / plan.name / plan.file
     with shelf.locked(), shelf.told():
         records.settle(shelf)
-        records.begin(path, kind=kind, form=form, encrypted=bool(plan.recipients), at=plan.at)
+        records.begin(path, kind=plan.kind, form=plan.form, encrypted=bool(plan.recipients), at=plan.at)
         partial = shelf.begin(plan.name)
         try:
-            manifest = _write(partial, plan)
+            manifest = write(partial)
             shelf.publish(partial, manifest)
         except BaseException as exc:
             shelf.abandon(partial)
@@ -94,7 +104,14 @@ def make_backup(
     return Made(manifest, path)
 
 
-def _plan(*, kind: str, label: str, form: str, encrypt: bool) -> _Plan:
+def plan_backup(*, kind: str, label: str, form: str, file: str, encrypt: bool) -> Plan:
+    """
+    Return what is to be made, of which `file` will be the dump.
+
+    Raises:
+        BackupError: the label is none.
+        ConfigurationError: a key is wrong, or missing.
+    """
     if label and not _LABEL.fullmatch(label):
         raise BackupError(f"label={shown(label)}: write letters, digits, _ and . (40 at most)")
     recipients = settings.encryption_keys()
@@ -102,11 +119,11 @@ def _plan(*, kind: str, label: str, form: str, encrypt: bool) -> _Plan:
     if encrypt and not recipients:
         raise ConfigurationError("--encrypt needs BACKUP_ENCRYPTION_KEY: the age public key (age1…) to encrypt for")
     at = timezone.now()
-    file = FORMATS[form] + (".age" if recipients else "")
-    return _Plan(new_name(at, kind, label), kind, label, form, file, recipients, at)
+    name = file + (".age" if recipients else "")
+    return Plan(new_name(at, kind, label), kind, label, form, name, recipients, at)
 
 
-def _write(partial: Path, plan: _Plan) -> Manifest:
+def _write(partial: Path, plan: Plan) -> Manifest:
     with _snapshot() as (session, server, snapshot):
         programs = find_programs(server.major, encrypted=server.encrypted)
         contents = read_contents(session)

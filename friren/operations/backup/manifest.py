@@ -3,6 +3,7 @@ What a backup says of itself, and proving that it is still what it was.
 
     20261120T020000Z-daily-3f9a1c/
         friren.dump           written by pg_dump, read by pg_restore; .age when it is encrypted
+                              of a whole server: base.tar.gz, and the backup_manifest of pg_basebackup beside it
         manifest.json         where it comes from and what is in it
         SHA256SUMS            of both; `sha256sum -c SHA256SUMS` checks them without Friren
         verification.json     once it was restored and compared
@@ -21,12 +22,51 @@ from friren.errors import BackupError
 from friren.operations.backup.contents import Contents
 from friren.operations.backup.settings import CHUNK_BYTES
 
-__all__ = ["MANIFEST", "SUMS", "VERIFICATION", "Manifest", "Verification", "check_sums", "read_manifest", "sums_of"]
+__all__ = [
+    "MANIFEST",
+    "SUMS",
+    "VERIFICATION",
+    "Manifest",
+    "Physical",
+    "Verification",
+    "check_sums",
+    "read_manifest",
+    "sums_of",
+]
 
 MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 VERIFICATION: Final = "verification.json"
 FORMAT_VERSION: Final = 1
+
+
+class Physical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    What the backup of a whole server needs to be restored, alone or with the WAL that was archived since.
+
+    Attributes:
+        system_identifier: of the cluster.
+        timeline: on which it was made.
+        start_lsn, stop_lsn: what has to be replayed for it to be consistent, such as "0/2000028".
+        first_segment, last_segment: the names of that WAL, which is in the backup too.
+        segment_bytes: size of a segment.
+        stopped_at: by the server's clock; every moment since then can be reached from it.
+        superuser: the cluster's first role.
+        unpacked_bytes: room that its files need.
+        parent: the backup that an incremental one builds on; "" for a base.
+    """
+
+    system_identifier: str
+    timeline: int
+    start_lsn: str
+    stop_lsn: str
+    first_segment: str
+    last_segment: str
+    segment_bytes: int
+    stopped_at: dt.datetime
+    superuser: str
+    unpacked_bytes: int
+    parent: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,9 +75,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         id: name of its folder; sorts by time.
-        kind: a BackupKind.
-        format: "custom" (pg_restore reads it) or "plain" (psql does).
+        kind: a BackupKind; BASE or INCREMENTAL for one of a whole server.
+        format: "custom" (pg_restore reads it) or "plain" (psql does); "base" or "incr" for one of a whole server.
         file: name of the dump in the folder; its bytes and sha256 are of the file as it lies there.
+        beside: other files of the folder, with their sha256.
         recipients: age public keys it is encrypted for; none means that it is not.
         seconds: that it took.
         server_version, program_version: of PostgreSQL and pg_dump, such as "18.4".
@@ -61,6 +102,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     friren_version: str
     contents: Contents
     audit_head: str = ""
+    physical: Physical | None = None
+    beside: dict[str, str] = {}
     version: int = FORMAT_VERSION
 
     @property
@@ -90,7 +133,8 @@ class Verification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def sums_of(manifest: Manifest, written: bytes) -> bytes:
     """Return the content of SHA256SUMS for a manifest and the bytes it is written as."""
-    lines = (f"{manifest.sha256}  {manifest.file}", f"{hashlib.sha256(written).hexdigest()}  {MANIFEST}")
+    sums = {manifest.file: manifest.sha256, **manifest.beside, MANIFEST: hashlib.sha256(written).hexdigest()}
+    lines = (f"{digest}  {name}" for name, digest in sums.items())
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
@@ -135,16 +179,23 @@ def check_sums(folder: Path, *, name: str | None = None) -> Manifest:
         BackupError: the manifest or the dump is damaged, cut off or missing.
     """
     manifest = read_manifest(folder, name=name)
-    try:
-        with (folder / manifest.file).open("rb") as file:
-            found = hashlib.sha256()
-            while chunk := file.read(CHUNK_BYTES):
-                found.update(chunk)
-    except OSError as exc:
-        raise BackupError(f"{folder.name}: the dump cannot be read: {exc.strerror}") from exc
-    if found.hexdigest() != manifest.sha256:
-        raise BackupError(f"{folder.name}: the dump is damaged: its sha256 is {found.hexdigest()}, not its own")
+    for file, digest in {manifest.file: manifest.sha256, **manifest.beside}.items():
+        what = "the dump" if manifest.physical is None else file
+        try:
+            found = _sha256(folder / file)
+        except OSError as exc:
+            raise BackupError(f"{folder.name}: {what} cannot be read: {exc.strerror}") from exc
+        if found != digest:
+            raise BackupError(f"{folder.name}: {what} is damaged: its sha256 is {found}, not its own")
     return manifest
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            found.update(chunk)
+    return found.hexdigest()
 
 
 class _Versioned(msgspec.Struct):

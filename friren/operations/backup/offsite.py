@@ -140,7 +140,8 @@ def fetch_backup(shelf: Shelf, what: str) -> Path:
     except BackupError:
         for place in places():
             ids = place.ids()
-            name = ids[-1] if what == "latest" and ids else what
+            dumps = [one for one in ids if not candidate_of(one).physical]
+            name = dumps[-1] if what == "latest" and dumps else what
             if name in ids:
                 return _fetched(shelf, place, name)
         raise
@@ -165,7 +166,7 @@ def prune_copies(shelf: Shelf, policy: Policy) -> list[Copied]:
 
 
 def _files(folder: Path, manifest: Manifest) -> list[str]:
-    return [manifest.file, MANIFEST, *([VERIFICATION] if (folder / VERIFICATION).exists() else [])]
+    return [manifest.file, *manifest.beside, MANIFEST, *([VERIFICATION] if (folder / VERIFICATION).exists() else [])]
 
 
 def _fetched(shelf: Shelf, place: Elsewhere, name: str) -> Path:
@@ -174,8 +175,9 @@ def _fetched(shelf: Shelf, place: Elsewhere, name: str) -> Path:
         try:
             for file in (SUMS, MANIFEST):
                 place.get(name, file, partial / file)
-            dump = next(line.split()[1] for line in (partial / SUMS).read_text().splitlines() if MANIFEST not in line)
-            place.get(name, Path(dump).name, partial / Path(dump).name)
+            listed = [Path(line.split()[1]).name for line in (partial / SUMS).read_text().splitlines()]
+            for file in (file for file in listed if file != MANIFEST):
+                place.get(name, file, partial / file)
             return shelf.adopt(partial, name)
         except BaseException:
             shelf.abandon(partial)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -22,7 +22,17 @@ from friren.operations.backup.settings import LOCK_WAIT
 from friren.operations.backup.settings import programs as configured_programs
 from friren.operations.connectivity import connect_directly, one_line
 
-__all__ = ["TEXT_OPTIONS", "Server", "connect", "environment", "find_programs", "last_words", "server_of"]
+__all__ = [
+    "TEXT_OPTIONS",
+    "Server",
+    "bare_environment",
+    "connect",
+    "environment",
+    "find_programs",
+    "last_words",
+    "runs",
+    "server_of",
+]
 
 # Values come out as the same text whatever the settings of a server.
 TEXT_OPTIONS: Final = (
@@ -112,10 +122,15 @@ def _asked_for(database: str) -> set[str]:
     return {"dbname", "options", *connections[database].get_connection_params(), *set_outside}
 
 
-def environment(server: Server) -> Mapping[str, str]:
+def environment(server: Server) -> dict[str, str]:
     """Return the environment of a program: nothing of the caller's that would redirect it, and the password."""
+    return bare_environment() | ({"PGPASSWORD": server.password} if server.password else {})
+
+
+def bare_environment() -> dict[str, str]:
+    """Return the environment of a program that needs no server: what it says is English, its times are UTC."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return own | {"LC_ALL": "C"} | ({"PGPASSWORD": server.password} if server.password else {})
+    return own | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_programs(major: int, *, encrypted: bool = False, program: str = "pg_dump") -> Binaries:
@@ -137,6 +152,11 @@ def find_programs(major: int, *, encrypted: bool = False, program: str = "pg_dum
         f"{program} of PostgreSQL {major} is not on this machine: install postgresql-client-{major} "
         "(from apt.postgresql.org where Debian has another version), or name its folder in BACKUP_POSTGRES_BIN"
     )
+
+
+def runs(program: Path) -> bool:
+    """Return whether a program of PostgreSQL is there and runs."""
+    return _version(program) is not None
 
 
 def last_words(complaints: IO[bytes]) -> str:

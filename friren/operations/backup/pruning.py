@@ -1,18 +1,23 @@
-"""Remove the backups that nothing asks to be kept."""
+"""Remove the backups that nothing asks to be kept, and the WAL that no base needs any more."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.utils import timezone
 
 from friren.operations.backup import records, settings
+from friren.operations.backup.chains import candidate
+from friren.operations.backup.manifest import Physical
 from friren.operations.backup.offsite import Copied, prune_copies
-from friren.operations.backup.retention import Candidate, Plan, Policy, plan_retention
-from friren.operations.backup.shelf import Shelf
+from friren.operations.backup.positions import lsn_of
+from friren.operations.backup.retention import Plan, Policy, plan_retention
+from friren.operations.backup.shelf import Shelf, candidate_of, is_name
+from friren.operations.backup.wal import Archive
 
-__all__ = ["Pruned", "prune_backups"]
+__all__ = ["Pruned", "needed_from", "prune_backups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +27,14 @@ class Pruned:
 
     Attributes:
         freed: bytes of the dumps that were removed.
+        freed_wal: bytes of the WAL that was removed.
         damaged: folders whose manifest cannot be read: they count for nothing, and a person decides.
         copies: what was removed elsewhere.
     """
 
     plan: Plan
     freed: int
+    freed_wal: int
     damaged: list[str]
     copies: list[Copied]
 
@@ -51,21 +58,37 @@ def prune_backups(*, directory: Path | None = None, dry_run: bool = False, polic
         stored = shelf.stored()
         refuted = records.refuted(shelf)
         whole = {one.manifest.id: (one, one.manifest) for one in stored if one.manifest is not None}
-        candidates = [
-            Candidate(
-                id=manifest.id,
-                kind=manifest.kind,
-                at=manifest.started_at,
-                sound=str(one.folder / manifest.file) not in refuted,
-                verified=one.verification is not None,
-            )
-            for one, manifest in whole.values()
-        ]
+        candidates = [candidate(one, manifest, refuted=refuted) for one, manifest in whole.values()]
         plan = plan_retention(candidates, now=timezone.now(), policy=policy or Policy())
         for name in [] if dry_run else plan.remove:
             one, manifest = whole[name]
             shelf.remove(one.folder)
             records.prune(one.folder / manifest.file)
+        kept = [manifest.physical for name, (_one, manifest) in whole.items() if name in plan.keep]
+        # Where a backup cannot be read, nobody knows what WAL it needs.
+        unknown = any(
+            one.manifest is None and is_name(one.folder.name) and candidate_of(one.folder.name).physical
+            for one in stored
+        )
+        wal = 0 if dry_run or unknown else _prune_wal(physical for physical in kept if physical is not None)
     copies = [] if dry_run or directory is not None else prune_copies(shelf, policy or Policy())
     freed = sum(whole[name][1].bytes for name in plan.remove)
-    return Pruned(plan, freed, [one.folder.name for one in stored if one.manifest is None], copies)
+    return Pruned(plan, freed, wal, [one.folder.name for one in stored if one.manifest is None], copies)
+
+
+def needed_from(kept: Iterable[Physical]) -> dict[str, tuple[int, int]]:
+    """Return by system identifier the first segment that any of these backups needs, and the size of a segment."""
+    found: dict[str, tuple[int, int]] = {}
+    for physical in kept:
+        number, size = lsn_of(physical.start_lsn) // physical.segment_bytes, physical.segment_bytes
+        oldest, _size = found.get(physical.system_identifier, (number, size))
+        found[physical.system_identifier] = (min(number, oldest), size)
+    return found
+
+
+def _prune_wal(kept: Iterable[Physical]) -> int:
+    """Remove the WAL before the oldest backup of each server; that of one without any stays."""
+    return sum(
+        Archive(settings.wal_directory(), system).prune(before=number, segment_bytes=size)
+        for system, (number, size) in needed_from(kept).items()
+    )

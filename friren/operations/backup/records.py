@@ -16,7 +16,7 @@ from friren.core.choices import AuditAction
 from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.retention import expiry
 from friren.operations.backup.shelf import Shelf
-from friren.operations.choices import RunStatus
+from friren.operations.choices import BackupKind, RunStatus
 from friren.operations.models import BackupRecord
 from friren.persistence.audit import record_change
 
@@ -28,10 +28,20 @@ _INTERRUPTED: Final = "the process that made it ended before it was done"
 _GONE: Final = "no longer on disk"
 
 
+def record_kind(kind: str) -> str:
+    """Return the BackupKind of a backup; how long one of the whole server is kept goes by no kind, but by others."""
+    return kind if kind in BackupKind.values else BackupKind.MANUAL
+
+
 def begin(path: Path, *, kind: str, form: str, encrypted: bool, at: dt.datetime) -> int:
     """Note that a backup is being made, and return the number of the record."""
     made = BackupRecord.objects.create(
-        kind=kind, format=form, path=str(path), is_encrypted=encrypted, started_at=at, expires_at=expiry(kind, at)
+        kind=record_kind(kind),
+        format=form,
+        path=str(path),
+        is_encrypted=encrypted,
+        started_at=at,
+        expires_at=expiry(kind, at),
     )
     return int(made.pk)
 
@@ -47,7 +57,7 @@ def complete(path: Path, manifest: Manifest) -> None:
         "table_digests": {name: [table.rows, table.digest] for name, table in manifest.contents.tables.items()},
     }
     kept = {
-        "kind": manifest.kind,
+        "kind": record_kind(manifest.kind),
         "format": manifest.format,
         "is_encrypted": bool(manifest.recipients),
         "started_at": manifest.started_at,

@@ -25,6 +25,7 @@ from psycopg import sql
 from pyrage import x25519
 
 from friren import embedded
+from friren.embedded.archiving import start_own
 from friren.errors import BackupError
 from friren.operations.backup import records, settings
 from friren.operations.backup.catalog import USER_OBJECTS
@@ -89,13 +90,15 @@ def restore_backup(
     began = time.monotonic()
     folder = fetch_backup(Shelf(directory or settings.directory()), what)
     manifest = check_sums(folder)
+    if manifest.physical is not None:
+        raise BackupError(f"{manifest.id} is of the whole server: restore it with --to-latest, --to-time or --to-name")
     path = folder / manifest.file
     identities = read_identities(key_file or settings.decryption_key_file()) if manifest.recipients else []
     if identities:
         with path.open("rb") as file:
             decrypt(file, Nowhere(), identities)
     if getattr(django_settings, "FRIREN_EMBEDDED", False):
-        embedded.start(embedded.locate(django_settings.FRIREN_HOME, binaries=django_settings.FRIREN_EMBEDDED_BIN))
+        start_own(embedded.locate(django_settings.FRIREN_HOME, binaries=django_settings.FRIREN_EMBEDDED_BIN))
     connections.close_all()  # of this thread: a database that is in use cannot be renamed
     with connect() as session:
         server = server_of(session)
@@ -214,8 +217,11 @@ def _swap(session: psycopg.Connection[Any], name: str, beside: str, kept: str) -
     for attempt in range(1, _SWAP_ATTEMPTS + 1):
         try:
             with session.transaction():
+                # Autovacuum workers are nobody's: only a superuser may end them, and the renaming does so by itself.
                 session.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY (%s)", [[name, beside]]
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = ANY (%s) AND usesysid IS NOT NULL",
+                    [[name, beside]],
                 )
                 session.execute(rename.format(sql.Identifier(name), sql.Identifier(kept)))
                 session.execute(rename.format(sql.Identifier(beside), sql.Identifier(name)))

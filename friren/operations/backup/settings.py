@@ -20,6 +20,9 @@ __all__ = [
     "LOCK_WAIT",
     "MAX_AGE_HOURS",
     "MINIMUM",
+    "MINIMUM_BASES",
+    "PITR_DAYS",
+    "WAL_LAG_SECONDS",
     "WEEKLY_DAYS",
     "decryption_key_file",
     "directory",
@@ -27,6 +30,7 @@ __all__ = [
     "external_directory",
     "programs",
     "s3_url",
+    "wal_directory",
 ]
 
 env = Environment(os.environ)
@@ -46,6 +50,13 @@ WEEKLY_DAYS: Final = env.integer("BACKUP_RETENTION_WEEKLY_DAYS", default=182, mi
 JSON_DAYS: Final = env.integer("BACKUP_RETENTION_JSON_DAYS", default=90, minimum=1, maximum=36_500)
 # Sound backups that stay however old they are: when the schedule stops, or the clock runs away, some are left.
 MINIMUM: Final = env.integer("BACKUP_RETENTION_MINIMUM", default=3, minimum=1, maximum=10_000)
+# How far back every single moment can be restored: long enough to notice on Monday what went wrong the Friday before
+# last.
+PITR_DAYS: Final = env.integer("BACKUP_RETENTION_PITR_DAYS", default=14, minimum=1, maximum=36_500)
+# Bases that stay, however old: should the newest turn out to be unusable, there is another.
+MINIMUM_BASES: Final = env.integer("BACKUP_RETENTION_MINIMUM_BASES", default=2, minimum=1, maximum=1_000)
+# From when on `health` calls it behind when WAL waits to be archived: five times the usual.
+WAL_LAG_SECONDS: Final = env.integer("BACKUP_WAL_MAX_LAG", default=300, minimum=1, maximum=86_400)
 # From when on `health` misses a backup: a daily one that is two hours late.
 MAX_AGE_HOURS: Final = env.integer("BACKUP_MAX_AGE_HOURS", default=26, minimum=1, maximum=87_600)
 # From when on it misses a drill: a weekly one that is a day late.
@@ -56,6 +67,11 @@ def directory() -> Path:
     """Return the folder of the backups."""
     configured = env.text("BACKUP_DIR")
     return Path(configured).expanduser().absolute() if configured else Path(settings.FRIREN_HOME) / "backups"
+
+
+def wal_directory() -> Path:
+    """Return the folder of the WAL that is archived."""
+    return Path(settings.BACKUP_WAL_DIR)
 
 
 def external_directory() -> Path | None:

@@ -165,13 +165,13 @@ class Shelf:
 
     def find(self, what: str) -> Path:
         """
-        Return the folder of a backup, named by its id, "latest", its folder, or a file in that.
+        Return the folder of a backup, named by its id, "latest" (dump), its folder, or a file in that.
 
         Raises:
             BackupError: there is none.
         """
         if what == "latest":
-            whole = [one.folder for one in self.stored() if one.manifest is not None]
+            whole = [one.folder for one in self.stored() if one.manifest is not None and one.manifest.physical is None]
             if not whole:
                 raise BackupError(f"there is no backup in {self.directory}")
             return whole[0]

@@ -16,6 +16,7 @@ from psycopg import sql
 from friren.errors import BackupError
 from friren.operations.backup import records, settings
 from friren.operations.backup.contents import Contents, differences, read_contents
+from friren.operations.backup.drilling import drill_chain
 from friren.operations.backup.dumping import CUSTOM
 from friren.operations.backup.encryption import read_identities
 from friren.operations.backup.filling import fill
@@ -53,7 +54,8 @@ class Verified:
 def verify_backup(what: str, *, directory: Path | None = None, key_file: Path | None = None) -> Verified:
     """
     Restore a backup into a scratch server, and compare rows and digest of every table, sequences, migrations and
-    definitions with those of the dump's own snapshot. Only what is equal in all of them is VERIFIED.
+    definitions with those of the dump's own snapshot. Only what is equal in all of them is VERIFIED. Of a whole server
+    every file is compared with what the server handed out, and every row is read.
 
     Args:
         what: id, folder, file or "latest"; one that is not here is fetched from where copies lie.
@@ -68,6 +70,8 @@ def verify_backup(what: str, *, directory: Path | None = None, key_file: Path | 
     folder = fetch_backup(shelf, what)
     manifest = check_sums(folder)
     path = folder / manifest.file
+    if manifest.physical is not None:
+        return _verify_server(shelf, path, manifest, key_file, began)
     identities = read_identities(key_file or settings.decryption_key_file()) if manifest.recipients else []
     grants = manifest.format == CUSTOM
     with scratch_server(manifest.major) as scratch:
@@ -90,6 +94,22 @@ def verify_backup(what: str, *, directory: Path | None = None, key_file: Path | 
         proof = Verification(timezone.now(), manifest.sha256, version, len(tables), rows, seconds, skipped)
         noted = _note_success(shelf, path, manifest, proof)
     return Verified(manifest, path, found, skipped, version, seconds, noted)
+
+
+def _verify_server(shelf: Shelf, path: Path, manifest: Manifest, key_file: Path | None, began: float) -> Verified:
+    """Prove a backup of the whole server: its files by pg_verifybackup, its rows by reading all of them."""
+    try:
+        contents, version = drill_chain(
+            shelf, manifest, lambda: read_identities(key_file or settings.decryption_key_file())
+        )
+    except BackupError as exc:
+        _note_failure(path, str(exc))
+        raise
+    seconds = round(time.monotonic() - began, 3)
+    rows, skipped = sum(table.rows for table in contents.tables.values()), manifest.contents.skipped
+    proof = Verification(timezone.now(), manifest.sha256, version, len(contents.tables), rows, seconds, skipped)
+    noted = _note_success(shelf, path, manifest, proof)
+    return Verified(manifest, path, [], skipped, version, seconds, noted)
 
 
 def compare(manifest: Manifest, session: psycopg.Connection[Any], *, grants: bool) -> tuple[list[str], list[str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from asgiref.sync import async_to_sync
@@ -10,14 +11,16 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from friren.database_config import is_loopback
+from friren.operations.metrics.calls import call_times
 from friren.operations.metrics.sources import Sample, collect
 from friren.operations.probes import may_see_details
+from friren.persistence.call_times import BOUNDS, CallTimes
 
 __all__ = ["metrics"]
 
@@ -36,13 +39,15 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return every figure; of a database that does not answer only that."""
         try:
-            samples = list(collect().samples())
+            found = collect()
         except DatabaseError:
             yield GaugeMetricFamily("friren_up", "Whether the database answers.", value=0)
+            yield _service_seconds(call_times())
             return
         yield GaugeMetricFamily("friren_up", "Whether the database answers.", value=1)
+        yield _service_seconds(found.calls)
         families: dict[str, list[Sample]] = {}
-        for sample in samples:
+        for sample in found.samples():
             families.setdefault(sample.name, []).append(sample)
         for name, group in families.items():
             kind = CounterMetricFamily if name in _COUNTED else GaugeMetricFamily
@@ -50,6 +55,19 @@ class _Figures(Collector):
             for sample in group:
                 family.add_metric(tuple(sample.labels.values()), sample.value)
             yield family
+
+
+def _service_seconds(calls: Iterable[CallTimes]) -> Metric:
+    family = HistogramMetricFamily(
+        "friren_service_seconds", "How long reads of services took, in this machine's processes.",
+        labels=("service", "method"),
+    )  # fmt: skip
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    for one in calls:
+        # Prometheus counts up to each bound all that is below it.
+        buckets = list(zip(bounds, map(float, itertools.accumulate(one.counts)), strict=True))
+        family.add_metric((one.service, one.method), buckets=buckets, sum_value=one.seconds)
+    return family
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

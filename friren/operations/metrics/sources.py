@@ -10,6 +10,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from friren.operations.health.surroundings import pool_figures
 from friren.operations.health.write_path import figures as write_path_figures
+from friren.operations.metrics.calls import call_times
+from friren.persistence.call_times import CallTimes
 
 __all__ = ["Figures", "Sample", "collect"]
 
@@ -66,6 +68,7 @@ class Figures(msgspec.Struct, frozen=True):
         throughput: counted by PostgreSQL since its statistics were reset (`commits`, `rows_inserted`, …), and
             `cache_hit_ratio`, the share of blocks that were in its memory (0 to 1, null before the first).
         write_path: the account of every record, see `manage.py health`.
+        calls: how long reads of services took, in the processes of this machine.
     """
 
     pool: dict[str, Any]
@@ -73,6 +76,7 @@ class Figures(msgspec.Struct, frozen=True):
     storage: dict[str, Any]
     throughput: dict[str, Any]
     write_path: dict[str, Any]
+    calls: list[CallTimes] = []
 
     def samples(self) -> Iterator[Sample]:
         """Return every figure with a name of its own."""
@@ -122,4 +126,5 @@ def collect(using: str = DEFAULT_DB_ALIAS) -> Figures:
             },
             throughput=throughput | {"cache_hit_ratio": round(hit / (hit + read), 6) if hit + read else None},
             write_path=write_path_figures(),
+            calls=call_times(),
         )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,7 @@ from friren.operations.backup.shelf import Shelf
 from friren.operations.models import BackupRecord
 from tests import postgres as harness
 from tests.backups import put
-from tests.faults.failpoints import replace
+from tests.killed import killed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX")
 
@@ -55,44 +53,6 @@ REMOVING = [
 def folder(tmp_path, database, monkeypatch) -> Path:
     monkeypatch.setenv("BACKUP_DIR", str(tmp_path / "backups"))
     return tmp_path / "backups"
-
-
-def killed(work: Callable[[], object], place: str, moment: str, call: int) -> None:
-    """Do `work` in a process that is killed when it comes by a place."""
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        try:
-            replace(place, lambda really: _deadly(really, moment, call))
-            work()
-        finally:
-            os._exit(1)
-    _pid, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"the process did not come by {place}"
-    assert os.WTERMSIG(status) == signal.SIGKILL
-
-
-def _deadly(really: Callable, moment: str, call: int) -> Callable:
-    left = call
-
-    def deadly(*arguments, **options):
-        nonlocal left
-        left -= 1
-        if left == 0 and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if left == 0 and moment == "half":
-            source, target, *_size = arguments
-            half = source.read(50_000)
-            # SQL is cut where a statement ends: what came so far is a script that could be committed.
-            target.write(half[: half.find(b"\n\n\n--", 25_000)])
-            target.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = really(*arguments, **options)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    return deadly
 
 
 def test_a_backup_that_is_killed_is_there_whole_or_not_at_all(folder, monkeypatch) -> None:

@@ -73,9 +73,72 @@ def test_verify_tells_what_is_missing_and_changes_nothing(cluster) -> None:
 
     assert done.returncode == 1
     steps = {step["step"]: step["outcome"] for step in json.loads(done.stdout)["steps"]}
-    assert (steps["connection"], steps["migrations"], steps["tables"], steps["seeds"]) == ("PASS", *["FAIL"] * 3)
+    assert steps == {
+        "packages": "PASS", "server": "PASS", "login": "PASS", "database": "PASS", "programs": "PASS", "rights": "FAIL",
+        "tables": "FAIL", "python": "PASS",
+    }  # fmt: skip
     with cluster.connect() as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def verdicts(done) -> dict[str, str]:
+    """The lines of `--verify` that say FAIL, by question."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    return {question: told for outcome, question, told in lines if outcome == "FAIL"}
+
+
+def test_a_server_that_is_away_a_wrong_password_and_no_database_are_told_apart(cluster) -> None:
+    with cluster.connect() as connection:
+        connection.execute(f"CREATE ROLE trading_user LOGIN PASSWORD '{PASSWORD}'")
+    no_database = verdicts(cluster.manage("setup_database", "--verify", **bot(cluster)))
+    no_login = verdicts(cluster.manage("setup_database", "--verify", **bot(cluster, password="wrong")))
+    cluster.stop()
+    no_server = verdicts(cluster.manage("setup_database", "--verify", **bot(cluster)))
+
+    assert list(no_database) == ["database"]
+    assert "`manage.py setup_database` makes the database trading_system" in no_database["database"]
+    assert list(no_login) == ["login"]
+    assert "check role and the password in DATABASE_URL" in no_login["login"]
+    assert list(no_server) == ["server"]
+    assert "is it running" in no_server["server"]
+
+
+def test_roles_are_made_for_a_database_that_one_role_owned(cluster) -> None:
+    admin = {"DB_ADMIN_URL": cluster.url("postgres")}
+    assert cluster.manage("setup_database", **bot(cluster), **admin).returncode == 0
+    passwords = cluster.home / "passwords"
+    passwords.write_text(f"acme_app_writer={PASSWORD}\n")
+    passwords.chmod(0o600)
+    url = cluster.url("trading_system", user="acme_migrator", password=ENCODED)
+    told = {"DATABASE_URL": url, "DB_ROLE_PASSWORDS_FILE": str(passwords)}
+
+    first = cluster.manage("setup_database", "--roles", "acme", "--json", **told, **admin)
+    done = outcomes(first)
+
+    assert {done[f"acme_{role}"] for role in ("owner", "migrator", "app_writer", "app_ro")} == {"done"}
+    assert (done["database"], done["migrations"], done["rights"]) == ("unchanged", "unchanged", "done")
+    details = {step["step"]: step["detail"] for step in json.loads(first.stdout)["steps"]}
+    assert "cannot sign in before it has a password" in details["acme_app_ro"]
+    with cluster.connect("trading_system") as connection:
+        owners = connection.execute(
+            "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+            "UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'trading_system'"
+        ).fetchall()
+        assert owners == [("acme_owner",)]
+    writer = {"DATABASE_URL": cluster.url("trading_system", user="acme_app_writer", password=ENCODED)}
+    verified = cluster.manage("setup_database", "--verify", **writer)
+    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["PASS"] * 8, verified.stdout
+    assert PASSWORD not in first.stdout + first.stderr + cluster.location.log.read_text()
+    assert "acme_app_writer may not make tables here" in one_error(migrated_anew(cluster, writer))
+
+
+def migrated_anew(cluster, writer: dict[str, str]):
+    """What a bot is told that should migrate."""
+    with cluster.connect("trading_system") as connection:
+        connection.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+    return cluster.manage("setup_database", **writer)
 
 
 def test_dry_run_prints_the_statements_without_the_password(cluster) -> None:

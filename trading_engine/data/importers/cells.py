@@ -12,10 +12,11 @@ from friren.errors import RejectedRecordError
 from trading_engine.data.bars import Bar, measured
 from trading_engine.data.importers.parsed import Issue, ParsedRow, issue_of
 
-__all__ = ["NumberCells", "decimal_cell", "is_empty", "parse_rows"]
+__all__ = ["ROUNDED", "TOO_FINE", "NumberCells", "decimal_cell", "is_empty", "parse_rows"]
 
 ROUNDED: Final = f"a binary float with more than {DECIMAL_PLACES} decimals: rounded"
 
+TOO_FINE: Final = f"at most {DECIMAL_PLACES} decimals"
 # ASCII digits only: Decimal() itself would take "1_000", full-width digits and "Infinity".
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 # What spreadsheets, pandas and Yahoo write where they have no value.
@@ -57,7 +58,7 @@ def decimal_cell(field: str, text: str) -> tuple[Decimal, bool]:
         return number, False
     if len(stripped.as_tuple().digits) in _FLOAT_DIGITS and Decimal(repr(float(plain))) == number:
         return measured(float(plain)), True
-    raise RejectedRecordError(field, text, f"at most {DECIMAL_PLACES} decimals")
+    raise RejectedRecordError(field, text, TOO_FINE)
 
 
 class NumberCells:

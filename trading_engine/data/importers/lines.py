@@ -28,13 +28,13 @@ def decoded(binary: IO[bytes], *, mark: bytes) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline=None)
 
 
-def numbered_lines(stream: IO[str]) -> Iterator[tuple[int, str | None]]:
-    """Yield (number from 1, line without its end); None for a line longer than `LINE_MAX`."""
+def numbered_lines(stream: IO[str], longest: int = LINE_MAX) -> Iterator[tuple[int, str | None]]:
+    """Yield (number from 1, line without its end); None for a line longer than `longest` characters."""
     number = 0
-    while line := stream.readline(LINE_MAX + 1):
+    while line := stream.readline(longest + 1):
         number += 1
-        if len(line) > LINE_MAX and not line.endswith("\n"):
-            while (rest := stream.readline(LINE_MAX)) and not rest.endswith("\n"):
+        if len(line) > longest and not line.endswith("\n"):
+            while (rest := stream.readline(longest)) and not rest.endswith("\n"):
                 pass
             yield number, None
         else:

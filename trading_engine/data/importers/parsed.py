@@ -1,11 +1,11 @@
-"""What a parser hands on: bars with their line, and every line that is no bar with the reason why."""
+"""What a parser of prices hands on: bars with their line, and every line that is no bar with the reason why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from friren.errors import RejectedRecordError, shown
 from trading_engine.data.bars import Bar
@@ -13,9 +13,13 @@ from trading_engine.data.bars import Bar
 __all__ = ["Issue", "ParsedFile", "ParsedRow", "UnreadableFileError", "issue_of"]
 
 
+# Enough to find it by; a report of ten thousand of them stays small.
+VALUE_LENGTH_MAX: Final = 1000
+
+
 class UnreadableFileError(RejectedRecordError):
     """
-    The file as a whole cannot be read as bars, or not without being told more; nothing was taken from it.
+    The file as a whole cannot be read as what it should be, or not without being told more.
 
     Attributes:
         value: the path, or what else was read.
@@ -32,14 +36,15 @@ class UnreadableFileError(RejectedRecordError):
 @dataclass(frozen=True, slots=True)
 class Issue:
     """
-    One line that is not a bar, or is one only after a change.
+    One line or record that is not what it should be, or is it only after a change.
 
     Attributes:
         line: number in the file, counted from 1.
         field: the column at fault, "" when it is the line as a whole.
         value: the text found there.
         rule: what is asked of it, in words.
-        rejected: False when the bar was kept and `rule` says what was changed.
+        rejected: False when it was kept and `rule` says what was changed.
+        path: its place in a document of JSON, "" elsewhere.
     """
 
     line: int
@@ -47,15 +52,18 @@ class Issue:
     value: str
     rule: str
     rejected: bool = True
+    path: str = ""
 
     def __str__(self) -> str:
         place = f"{self.field}={shown(self.value)}: " if self.field else ""
         return f"line {self.line}: {place}{self.rule}"
 
 
-def issue_of(line: int, error: RejectedRecordError) -> Issue:
+def issue_of(line: int, error: RejectedRecordError, *, path: str = "") -> Issue:
     """Return the issue that an error about one line amounts to."""
-    return Issue(line, error.field, str(error.value), error.rule)
+    # Bytes that were no text stay visible, and can be written to any terminal.
+    value = str(error.value)[:VALUE_LENGTH_MAX].encode("utf-8", "backslashreplace").decode()
+    return Issue(line, error.field, value, error.rule, path=path)
 
 
 class ParsedRow(NamedTuple):

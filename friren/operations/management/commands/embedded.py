@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from friren.embedded import Location, locate, start, status, stop
+from friren.embedded import Location, locate, status, stop
+from friren.embedded.archiving import start_own
 from friren.embedded.binaries import find_binaries
 from friren.embedded.cluster import DATABASE, OWNER
 from friren.operations.command import BaseFrirenCommand, Report
@@ -31,7 +32,7 @@ class Command(BaseFrirenCommand):
             raise CommandError(f"{action} takes no arguments", returncode=2)
         location = locate(settings.FRIREN_HOME, binaries=settings.FRIREN_EMBEDDED_BIN)
         if action == "start":
-            start(location)
+            start_own(location)
         elif action == "stop":
             stop(location)
         elif action == "psql":
@@ -47,7 +48,7 @@ class Command(BaseFrirenCommand):
         }
 
     def _psql(self, location: Location, arguments: list[str]) -> None:
-        server = start(location)
+        server = start_own(location)
         program = find_binaries(location.binaries, identity=None).program("psql")
         command = [program, "-h", server.host, "-p", str(server.port), "-U", OWNER, "-d", DATABASE, *arguments]
         self.stdout.flush()

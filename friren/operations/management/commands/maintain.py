@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from rich.table import Table
 
 from friren.operations.command import BaseFrirenCommand, Report
-from friren.operations.maintenance import STEPS, maintain
+from friren.operations.maintenance import NAMED_ONLY, STEPS, maintain
 
 __all__ = ["Command"]
 
@@ -24,7 +24,7 @@ class Command(BaseFrirenCommand):
 
     def run(self, *, everything: bool, **options: Any) -> Report:
         named = [name for name in STEPS if options[name]]
-        actions = maintain(named or list(STEPS), everything=everything)
+        actions = maintain(named or [name for name in STEPS if name not in NAMED_ONLY], everything=everything)
         self.failed = any("error" in action for action in actions)
         return {"actions": actions, "failed": sum("error" in action for action in actions)}
 

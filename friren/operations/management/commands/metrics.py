@@ -10,6 +10,7 @@ from rich.table import Table
 from friren.operations.command import BaseFrirenCommand, Report
 from friren.operations.metrics import collect, growth
 from friren.operations.metrics import record as store
+from friren.operations.metrics.calls import figures_of
 from friren.operations.metrics.statements import slow_statements
 
 __all__ = ["Command"]
@@ -26,9 +27,10 @@ class Command(BaseFrirenCommand):
     def run(self, *, record: bool, slow_queries: bool, **_: Any) -> Report:
         figures = collect()
         tables = {name: {"bytes": size, "rows": rows} for name, (size, rows) in figures.storage["tables"].items()}
+        services = {f"{one.service}.{one.method}": figures_of(one) for one in figures.calls}
         return {
             "pool": figures.pool,
-            "queries": figures.queries | (slow_statements() if slow_queries else {}),
+            "queries": {**figures.queries, "services": services, **(slow_statements() if slow_queries else {})},
             "storage": {**figures.storage, "tables": tables, "growth_per_day": growth(figures)},
             "throughput": figures.throughput,
             "write_path": figures.write_path,
@@ -44,6 +46,9 @@ class Command(BaseFrirenCommand):
         for name, count in report["pool"]["connections"].items():
             table.add_row("pool", f"connections {name}", str(count))
         self.console.print(table)
+        for name, call in report["queries"]["services"].items():
+            line = f" {name}: {call['count']:,} calls, p50 {call['p50_ms']} ms, p95 {call['p95_ms']} ms"
+            self.console.print(line, markup=False, soft_wrap=True)
         for one in report["queries"].get("statements", ()):
             line = f"{one['total_ms']:12,.0f} ms {one['calls']:>10,} × {one['query']}"
             self.console.print(line, markup=False, soft_wrap=True)

@@ -27,6 +27,7 @@ class Command(BaseFrirenCommand):
             "removed": done.plan.remove,
             "kept": done.plan.keep,
             "bytes": done.freed,
+            "wal_bytes": done.freed_wal,
             "damaged": done.damaged,
             "copies": [{"place": one.place, "removed": one.copied, "problem": one.problem} for one in done.copies],
             "dry_run": dry_run,
@@ -43,4 +44,7 @@ class Command(BaseFrirenCommand):
             self.console.print(told, markup=False, soft_wrap=True)
         for name in report["damaged"]:
             self.console.print(f"{name} is damaged: remove it by hand", markup=False, soft_wrap=True)
-        self.console.print(f"{len(report['removed'])} {verb}, {report['bytes']} bytes", soft_wrap=True)
+        self.console.print(
+            f"{len(report['removed'])} {verb}, {report['bytes']} bytes, and {report['wal_bytes']} of WAL",
+            soft_wrap=True,
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from friren.operations.backup.reports import of_manifest
+from friren.operations.backup.reports import of_manifest, size_of
 from friren.operations.backup.verifying import verify_backup
 from friren.operations.command import BaseFrirenCommand, Report
 
@@ -36,10 +36,9 @@ class Command(BaseFrirenCommand):
         }
 
     def show(self, report: Report) -> None:
-        rows = sum(table["rows"] for table in report["tables"].values())
         state = "equal" if report["verified"] else "differs"
         self.console.print(
-            f"{report['id']}: {state}, {len(report['tables'])} tables with {rows} rows, restored into "
+            f"{report['id']}: {state}, {size_of(report)}, restored into "
             f"PostgreSQL {report['server_version']} in {report['seconds']:.1f} s",
             soft_wrap=True,
         )

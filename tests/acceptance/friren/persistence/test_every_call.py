@@ -18,9 +18,13 @@ BOUND = 10.0
 PATIENT = {"FRIREN_WRITE_DEADLINE": "5"}
 # Calls that tell of two facts by one record.
 PAIRS = ("TradeLogger.log_round_trip", "TradeLogger.correct_trade")
-READS = {"get_", "open_orders", "current_regime", "regime_at", "latest", "bars", "calculate_pnl", "mark_to_market"}
+READS = {"get_", "open_orders", "current_regime", "regime_at", "latest", "bars", "calculate_pnl", "mark_to_market",
+         "replay"}  # fmt: skip
 # Calls that work something out of what is stored: without the database there is nothing to keep for later.
-DEFERRED = ("PortfolioTracker.update_position", "RiskLogger.compute")
+DEFERRED = (
+    "PortfolioTracker.update_position", "RiskLogger.compute", "TradeIdeaService.evaluate",
+    "PortfolioSnapshotter.snapshot", "PortfolioSnapshotter.create_daily_portfolio_snapshot",
+)  # fmt: skip
 
 
 def is_read(method: str) -> bool:

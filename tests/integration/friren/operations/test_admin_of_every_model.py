@@ -17,7 +17,7 @@ from friren.operations.admin.bases import BaseAdmin, ReadOnlyAdmin
 from portfolio_manager.models import AccountState
 from tests.factories import UserFactory, factories
 
-OWN_APPS = ("core", "persistence", "operations", "trading_engine", "portfolio_manager")
+OWN_APPS = ("core", "persistence", "operations", "jobs", "trading_engine", "portfolio_manager")
 MODELS = [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
 PADDED = re.compile(r"\d\.\d*0{6,}|\dE[-+]\d")
 
@@ -134,7 +134,8 @@ def test_the_index_groups_all_of_it(client) -> None:
     groups = {group["name"]: [model["object_name"] for model in group["models"]] for group in page.context["app_list"]}
 
     assert list(groups) == [
-        "Trading", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people", "System",
+        "Trading", "Decisions", "Books", "Market data", "Sentiment and models", "Backtests", "Accounts and people",
+        "System",
     ]  # fmt: skip
     assert groups["Trading"][:3] == ["Trade", "Order", "Signal"]
     assert {name for names in groups.values() for name in names} == {model.__name__ for model in MODELS} | {"Group"}

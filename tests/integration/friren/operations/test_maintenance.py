@@ -9,13 +9,16 @@ import time
 from decimal import Decimal
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from friren.core.models import SeriesModel
 from friren.embedded import locate
 from friren.operations import maintenance
 from friren.operations.maintenance import STEPS, maintain, months_ahead
+from tests.factories import SignalFactory
 from tests.postgres import admin_connection, location
 from trading_engine.services import PriceRecorder
 
@@ -130,7 +133,9 @@ def test_months_are_made_before_they_begin(admin) -> None:
     admin.execute(f"DROP TABLE IF EXISTS {name}")
     out = io.StringIO()
     call_command("partitions", "--json", stdout=out)
-    assert json.loads(out.getvalue()) == {"made": {table: 1}}
+    made = json.loads(out.getvalue())["made"]
+    assert made[table] == 1
+    assert made.keys() == {model._meta.db_table for model in apps.get_models() if issubclass(model, SeriesModel)}
     assert admin.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,)
     assert of(maintain(["partitions"]), table)["made"] == 0
 
@@ -167,6 +172,17 @@ def test_the_server_writes_on_into_a_log_that_was_begun_anew(admin) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_can_be_asked_for_alone(step) -> None:
     assert told(f"--{step.replace('_', '-')}")["failed"] == 0
+
+
+def test_rows_are_archived_only_when_that_is_asked_for(admin) -> None:
+    SignalFactory()
+
+    assert "archive" not in {action["action"] for action in told("--all")["actions"]}
+    moved = {action["object"]: action["rows"] for action in told("--archive")["actions"]}
+
+    assert moved["trading_engine_signal"] == 1
+    admin.execute("SET client_min_messages = warning")
+    admin.execute("DROP SCHEMA archive CASCADE")
 
 
 def test_all_of_it_whether_needed_or_not() -> None:

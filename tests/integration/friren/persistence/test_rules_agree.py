@@ -29,6 +29,7 @@ NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 EDGES = {
     models.DecimalField: [Decimal(text) for text in ("-1", "-0.000000000000000001", "0", "0.5", "1", "1.01", "2")],
     models.DateTimeField: [NOON - dt.timedelta(microseconds=1), NOON, NOON + dt.timedelta(days=1)],
+    models.DateField: [NOON.date(), NOON.date() + dt.timedelta(days=1)],
     models.BooleanField: [True, False],
     models.UUIDField: [UUID(int=1), UUID(int=2)],
     models.CharField: ["", "x"],

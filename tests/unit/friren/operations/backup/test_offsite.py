@@ -15,7 +15,7 @@ from friren.operations.backup.manifest import MANIFEST, SUMS, check_sums
 from friren.operations.backup.offsite import Elsewhere, Folder, copy_backups, fetch_backup, places, prune_copies
 from friren.operations.backup.retention import Policy
 from friren.operations.backup.shelf import Shelf, candidate_of
-from tests.backups import MONDAY, put
+from tests.backups import MONDAY, put, some_physical
 
 BUCKET = "friren-backups"
 
@@ -101,6 +101,21 @@ def test_every_backup_is_copied_once_and_comes_back_as_it_was(shelf, place) -> N
     assert check_sums(shelf.directory / newer.name).sha256 == sums
     assert fetch_backup(shelf, older.name) == shelf.directory / older.name
     assert len(shelf.stored()) == 2
+
+
+def test_a_base_is_copied_with_what_the_next_one_builds_on_and_is_nobodys_latest(shelf, place) -> None:
+    dump = put(shelf)
+    base = put(shelf, at=MONDAY + dt.timedelta(days=1), kind="BASE", format="base", physical=some_physical(),
+               beside={"backup_manifest": b"{}"})  # fmt: skip
+    assert shelf.find("latest") == dump
+
+    assert [one.copied for one in copy_backups(shelf)] == [[base.name, dump.name]]
+    forget(shelf)
+
+    assert fetch_backup(shelf, base.name) == base
+    assert check_sums(base).physical is not None
+    assert (base / "backup_manifest").read_bytes() == b"{}"
+    assert fetch_backup(shelf, "latest") == dump
 
 
 @pytest.mark.parametrize("file", ["friren.dump", MANIFEST, SUMS])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friren.operations.backup.retention import Candidate, Plan, Policy, plan_retention
+from friren.operations.backup.retention import Candidate, Plan, Policy, chain_of, plan_retention
 from tests.backups import SCHEDULES
 
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
@@ -142,3 +142,80 @@ def test_one_that_was_refuted_counts_for_nothing() -> None:
     plan = plan_retention([*sound, *refuted], now=NOW, policy=POLICY)
 
     assert set(plan.keep) == {one.id for one in sound}
+
+
+@st.composite
+def chains(draw) -> list[Candidate]:
+    """Backups of the whole server: bases and what builds on them, some unsound, verified, or without a parent."""
+    hours = sorted(draw(st.lists(st.integers(0, 24 * 60), max_size=25, unique=True)), reverse=True)
+    made: list[Candidate] = []
+    for number, age in enumerate(hours):
+        incremental = bool(made) and draw(st.integers(0, 2)) > 0
+        # On the one before it as a rule, on any other, or on one that somebody removed.
+        parents = [made[-1].id, draw(st.sampled_from(made)).id, "gone"] if incremental else [""]
+        made.append(
+            Candidate(
+                id=f"{number:02d}",
+                kind="INCREMENTAL" if incremental else "BASE",
+                at=NOW - dt.timedelta(hours=age),
+                sound=draw(st.integers(0, 9)) > 0,
+                verified=draw(st.booleans()),
+                parent=draw(st.sampled_from(parents)) if draw(st.integers(0, 4)) == 0 else parents[0],
+            )
+        )
+    return made
+
+
+windows = st.builds(Policy, window_days=st.integers(1, 40), bases=st.integers(1, 4))
+
+
+@random_schedules
+@given(chains(), windows)
+def test_a_chain_is_never_broken_and_every_moment_of_the_window_is_reached(found, policy) -> None:
+    plan = plan_retention(found, now=NOW, policy=policy)
+    kept, reach = survivors(found, plan), NOW - policy.window_days * DAY
+    usable = [one for one in found if chain_of(one, found)]
+
+    assert sorted([*plan.keep, *plan.remove]) == sorted(one.id for one in found)
+    for one in kept:
+        whole = chain_of(one, found)
+        assert whole is None or {link.id for link in whole} <= set(plan.keep)
+    # Whatever could be reached in the window still can: from the same backup as before.
+    for moment in [reach, *(one.at for one in found if one.at >= reach), NOW]:
+        assert [one.id for one in usable if one.at <= moment][-1:] == [
+            one.id for one in kept if chain_of(one, kept) and one.at <= moment
+        ][-1:]
+    bases = [one.id for one in usable if one.kind == "BASE"]
+    assert set(bases[-policy.bases :]) <= set(plan.keep)
+    # Killed anywhere in removing them, in this order, nothing is left without what it builds on.
+    left = list(found)
+    for name in plan.remove:
+        left = [one for one in left if one.id != name]
+        assert all(chain_of(one, left) for one in usable if one in left)
+
+
+@random_schedules
+@given(chains(), windows)
+def test_no_base_is_kept_without_need(found, policy) -> None:
+    plan = plan_retention(found, now=NOW, policy=policy)
+    reach = NOW - policy.window_days * DAY
+    usable = [one for one in found if chain_of(one, found)]
+    wanted = {one.id for one in found if one.at >= reach}
+    wanted |= {one.id for one in [one for one in usable if one.at <= reach][-1:]}
+    wanted |= {one.id for one in [one for one in usable if one.verified][-1:]}
+    wanted |= {one.id for one in [one for one in usable if one.kind == "BASE"][-policy.bases :]}
+    wanted |= {link.id for one in usable if one.id in wanted for link in chain_of(one, found)}
+
+    assert set(plan.keep) == wanted
+    assert plan_retention(survivors(found, plan), now=NOW, policy=policy).remove == []
+
+
+@random_schedules
+@given(schedules(), chains())
+def test_dumps_and_bases_count_for_each_other_nothing(dumps_alone, bases_alone) -> None:
+    renamed = [Candidate(f"d{one.id}", one.kind, one.at, one.sound, one.verified) for one in dumps_alone]
+
+    together = plan_retention([*renamed, *bases_alone], now=NOW, policy=POLICY)
+    apart = [plan_retention(some, now=NOW, policy=POLICY).keep for some in (renamed, bases_alone)]
+
+    assert together.keep == {**apart[0], **apart[1]}

@@ -1,0 +1,16 @@
+"""
+What is done by the clock. Upper floors add theirs:
+
+    from friren.operations.jobs import register
+
+    register("books", "rebuild_positions", "--check", cron=…, variable="SCHEDULE_BOOKS")     # in AppConfig.ready()
+
+A schedule is a command of `manage.py` and a cron line. `manage.py worker` runs what is due; procrastinate, which it
+stands on, is imported there and nowhere else: it takes as long to load as half of Django.
+"""
+
+from __future__ import annotations
+
+from friren.operations.jobs.registry import Schedule, register, registered
+
+__all__ = ["Schedule", "register", "registered"]

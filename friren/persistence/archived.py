@@ -1,0 +1,57 @@
+"""Rows that were archived: they lie in a table of the same name and shape, in a schema of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from django.db import connections
+
+__all__ = ["ARCHIVE_SCHEMA", "COLD", "COLD_TABLE", "archive_of", "archived_digests", "sources"]
+
+# Where archived rows of a table lie: a table of the same name, with the same columns.
+ARCHIVE_SCHEMA: Final = "archive"
+# Id and digest of rows that went on from there into files.
+COLD: Final = "friren_cold"
+COLD_TABLE: Final = f"{ARCHIVE_SCHEMA}.{COLD}"
+
+
+# Not by to_regclass, which is an error for a role that may not look into the schema.
+_THERE: Final = """
+    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = ANY(%s)
+      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+"""
+
+
+def archive_of(table: str, using: str) -> str | None:
+    """Return the archive of a table, quoted; None while nothing of it was archived."""
+    return _archives([table], using).get(table)
+
+
+def _archives(tables: Sequence[str], using: str) -> dict[str, str]:
+    name = connections[using].ops.quote_name
+    with connections[using].cursor() as cursor:
+        cursor.execute(_THERE, [ARCHIVE_SCHEMA, list(tables)])
+        return {table: f"{name(ARCHIVE_SCHEMA)}.{name(table)}" for (table,) in cursor.fetchall()}
+
+
+def sources(table: str, using: str) -> list[str]:
+    """Return the tables, quoted, in which rows of `table` lie: itself, and its archive where there is one."""
+    archived = archive_of(table, using)
+    return [connections[using].ops.quote_name(table), *([archived] if archived else [])]
+
+
+def archived_digests(table: str, ids: Sequence[UUID], using: str) -> dict[UUID, bytes]:
+    """Return the digests of those among `ids` that were archived, in whatever place they are by now."""
+    found = _archives([table, COLD], using)
+    if table not in found:
+        return {}
+    known: dict[UUID, bytes] = {}
+    with connections[using].cursor() as cursor:
+        for place in found.values():
+            # The names are the model's and ours.
+            cursor.execute(f"SELECT id, digest FROM {place} WHERE id = ANY(%s)", [list(ids)])  # noqa: S608
+            known |= {key: bytes(digest) for key, digest in cursor.fetchall()}
+    return known

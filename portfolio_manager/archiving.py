@@ -1,0 +1,71 @@
+"""Which tables of this floor may be archived, and from which age on; and which never, and why."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from friren.environment import Environment
+from friren.operations.archive import register_archive, register_kept
+from portfolio_manager.models import (
+    AccountSnapshot,
+    AccountState,
+    CashMovement,
+    CorporateAction,
+    DecisionHistory,
+    IdeaOutcome,
+    LedgerEntry,
+    MarketResolution,
+    PeriodCheckpoint,
+    PortfolioSnapshot,
+    Position,
+    PositionFill,
+    RiskMetrics,
+    TradeIdea,
+)
+from portfolio_manager.models.choices import IdeaStatus
+from trading_engine.archiving import DAYS_MAX, snapshot_days
+from trading_engine.models import Order
+from trading_engine.models.orders import OPEN_ORDER_STATUSES
+
+__all__ = ["register_all"]
+
+BOOKS: Final = (
+    AccountState, CashMovement, CorporateAction, LedgerEntry, MarketResolution, PeriodCheckpoint, Position,
+    PositionFill,
+)  # fmt: skip
+
+# Nothing moves such an idea any more, and no order of it is still to be filled.
+_DONE: Final = f"""
+    t.status IN ('{IdeaStatus.AUTO_EXECUTED}', '{IdeaStatus.REJECTED}') AND NOT EXISTS (
+        SELECT FROM {Order._meta.db_table} o
+        WHERE o.id = t.order_id AND o.status IN ({", ".join(f"'{status}'" for status in OPEN_ORDER_STATUSES)})
+    )
+"""
+# What was decided about an idea that may still move stays beside it.
+_DECIDED: Final = f"""
+    NOT EXISTS (
+        SELECT FROM {TradeIdea._meta.db_table} i WHERE i.id = t.trade_idea_id
+        AND i.status NOT IN ('{IdeaStatus.AUTO_EXECUTED}', '{IdeaStatus.REJECTED}')
+    )
+"""
+# Goes with its idea: one that was still there would be worked out anew.
+_ALONE: Final = f"""
+    NOT EXISTS (SELECT FROM {DecisionHistory._meta.db_table} d WHERE d.trade_idea_id = t.trade_idea_id)
+"""
+
+
+def register_all() -> None:
+    """Register the policies of this floor. An age of 0 days: only when `archive --older-than` asks for it."""
+    env = Environment(os.environ)
+    decisions = env.integer("RETENTION_DECISION_DAYS", default=90, maximum=DAYS_MAX)
+    ideas = env.integer("RETENTION_IDEA_DAYS", default=90, maximum=DAYS_MAX)
+    register_archive(AccountSnapshot, time="captured_at", days=snapshot_days())
+    # Who decided what, and why, stays in the database.
+    register_archive(DecisionHistory, time="occurred_at", days=decisions, movable=_DECIDED, cold=False)
+    register_archive(IdeaOutcome, time="due_at", days=ideas, movable=_ALONE, cold=False)
+    register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
+    for model in BOOKS:
+        register_kept(model, "the books stay whole, closed periods too")
+    for kept in (PortfolioSnapshot, RiskMetrics):
+        register_kept(kept, "one row a day is kept for good")

@@ -1,0 +1,1 @@
+"""Ideas under approval: their state machine, the gate they pass, and what became of them."""

@@ -1,0 +1,69 @@
+"""The whole server as it was at a moment; on the embedded PostgreSQL and on 15."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.archived import TABLE, archiving_server, connected
+from tests.recovery.damage import damage
+from tests.recovery.ground import World, make_world
+from tests.recovery.moments import restore_moments
+from tests.recovery.swaps import swaps
+
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker) -> Iterator[World]:
+    with django_db_blocker.unblock(), archiving_server() as archiving:
+        with connected(archiving):
+            made = make_world(archiving, moments=3, seed=SEED, seconds=1.0)
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _here(world) -> Iterator[None]:
+    with connected(world.archiving):
+        yield
+
+
+def command(name: str, *arguments: str) -> dict:
+    call_command(name, *arguments, "--json", stdout=(stdout := io.StringIO()))
+    return json.loads(stdout.getvalue())
+
+
+def test_moments_are_restored_to_the_last_row(world) -> None:
+    wrong, _seconds = restore_moments(world, 2, SEED)
+
+    assert wrong == []
+
+
+def test_the_latest_is_all_that_was_archived(world) -> None:
+    shutil.rmtree(world.target, ignore_errors=True)
+
+    report = command("restore", "--to-latest", "--into", str(world.target))
+
+    assert report["tables"][TABLE]["rows"] >= world.moments[-1].rows
+    assert (world.target / "PG_VERSION").exists()
+    assert not (world.target / "recovery.signal").exists()
+    assert report["in_place"] is False
+    assert report["timeline"] > 1
+    with pytest.raises(CommandError, match="is not empty: --force"):
+        command("restore", "--to-latest", "--into", str(world.target))
+
+
+def test_damage_is_found_before_the_target_is_touched(world) -> None:
+    wrong, tried = damage(world, 6, SEED)
+
+    assert wrong == []
+    assert len(tried) >= 5
+
+
+def test_wal_that_is_not_what_it_should_be_is_found_before_the_target_is_touched(world) -> None:
+    assert swaps(world) == []
