@@ -33,12 +33,12 @@ class Command(BaseFrirenCommand):
         return {"directory": str(shelf.directory), "backups": found, "elsewhere": copies}
 
     def show(self, report: Report) -> None:
-        table = Table("id", "bytes", "tables", "encrypted", "builds on", "state", box=None)
+        table = Table("id", "bytes", "tables", "encrypted", "state", box=None)
+        table.columns[0].no_wrap = True
         for one in report["backups"]:
             state = "verified" if one["verified"] else one.get("problem", "not verified")
-            table.add_row(
-                one["id"], *(str(one.get(name, "")) for name in ("bytes", "tables", "encrypted", "parent")), state
-            )
+            state += f", builds on {one['parent'].rpartition('-')[2]}" if one.get("parent") else ""
+            table.add_row(one["id"], *(str(one.get(name, "")) for name in ("bytes", "tables", "encrypted")), state)
         self.console.print(table)
         for place, ids in report["elsewhere"].items():
             self.console.print(f"{len(ids)} in {place}: {', '.join(ids)}", markup=False, soft_wrap=True)
