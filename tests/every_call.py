@@ -25,9 +25,7 @@ LATER: Final = NOON + dt.timedelta(hours=1)
 # Steps of people, which wait for the database: test_books_in_an_outage.py tells what they raise without it.
 ADMINISTRATIVE: Final = frozenset({"PortfolioTracker.close_period", "PortfolioTracker.rebuild"})
 # Calls on a verdict that only the database gives: tests/integration/portfolio_manager/ideas tells how they end.
-AFTER_A_VERDICT: Final = frozenset(
-    f"TradeIdeaService.{name}" for name in ("approve", "reject", "execute", "mark_filled", "halt", "resume")
-)
+AFTER_A_VERDICT: Final = frozenset(f"TradeIdeaService.{name}" for name in ("approve", "reject", "mark_filled", "halt"))
 WITHOUT_DATA: Final = frozenset({"close", "flush"})
 
 
@@ -249,8 +247,10 @@ STEPS: Final = [
     Step("PortfolioSnapshotter.snapshot", lambda _w: {"at": LATER}),
     Step("PortfolioSnapshotter.create_daily_portfolio_snapshot", lambda _w: {"at": LATER}),
     Step("PortfolioSnapshotter.get_snapshot_history", lambda _w: {}),
+    Step("TradeIdeaService.resume", lambda _w: {"reason": "the first day"}, again=False),
     Step("TradeIdeaService.propose", lambda w: _idea(w, "idea")),
     Step("TradeIdeaService.evaluate", lambda w: {"idea": w.id("idea"), "timestamp": NOON}),
+    Step("TradeIdeaService.execute", lambda w: {"idea": w.id("idea"), "timestamp": NOON}),
     Step("TradeIdeaService.replay", lambda w: {"idea": w.id("idea")}),
     Step("TradeIdeaService.get_active_ideas", lambda _w: {}),
     Step("TradeIdeaService.get_idea_history", lambda _w: {}),

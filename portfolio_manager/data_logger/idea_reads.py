@@ -12,7 +12,6 @@ from friren.persistence.receipts import Rows
 from portfolio_manager.ideas.facts import ref_of
 from portfolio_manager.ideas.replay import Replay, read_replay
 from portfolio_manager.models import TradeIdea
-from portfolio_manager.models.ideas import ACTIVE_IDEA_STATUSES
 from trading_engine.services.base import AccountService
 from trading_engine.symbols import rows_of_symbol
 
@@ -40,8 +39,7 @@ class IdeaReads(AccountService):
 
     def get_active_ideas(self, *, limit: int = 100, after: Any = None) -> Rows[Any]:
         """Return the ideas that wait for the gate or for a person, newest first."""
-        active = self._ideas().filter(status__in=ACTIVE_IDEA_STATUSES)
-        return newest_first(active, time="proposed_at", limit=limit, after=after)
+        return newest_first(self._ideas().active(), time="proposed_at", limit=limit, after=after)
 
     def get_idea_history(
         self,

@@ -21,7 +21,7 @@ from portfolio_manager.booking import catch_up
 from portfolio_manager.booking.figures import book_figures
 from portfolio_manager.booking.reads import is_pending
 from portfolio_manager.data_logger.idea_reads import IdeaReads
-from portfolio_manager.ideas.evaluation import IdeaReceipt, evaluate_idea, execute_idea
+from portfolio_manager.ideas.evaluation import IdeaReceipt, evaluate_idea, execute_idea, order_id_of
 from portfolio_manager.ideas.facts import (
     IDEA_PARAMETERS,
     account_fact,
@@ -218,7 +218,7 @@ class TradeIdeaService(IdeaReads):
         done = self._decided(
             lambda alias: execute_idea(key, self.account, at=at, quantity=size, details=details, using=alias)
         )
-        return Receipt(key, WriteOutcome.DEFERRED, synced=False) if done is None else done
+        return Receipt(order_id_of(key), WriteOutcome.DEFERRED, synced=False) if done is None else done
 
     def mark_filled(self, idea: Any, trade: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
         """

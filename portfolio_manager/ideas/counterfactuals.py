@@ -34,7 +34,7 @@ from friren.persistence.facts import Fact, make_fact
 from friren.persistence.receipts import BulkReceipt
 from friren.persistence.recorder import Recorder
 from portfolio_manager.models import IdeaOutcome, TradeIdea
-from portfolio_manager.models.choices import Direction, IdeaStatus
+from portfolio_manager.models.choices import Direction
 from trading_engine.models import Price
 from trading_engine.models.choices import ExitReason
 
@@ -148,7 +148,7 @@ def evaluate_rejected(
         timeframe, source: of the bars; of the source of the newest bar unless given.
     """
     until = timezone.now() if now is None else now
-    ideas = TradeIdea.objects.using(using).filter(status=IdeaStatus.REJECTED, outcome__isnull=True)
+    ideas = TradeIdea.objects.using(using).unjudged()
     pending = without_bars = 0
     found: list[Fact] = []
     for idea in ideas.select_related("symbol").order_by("proposed_at", "id").iterator():

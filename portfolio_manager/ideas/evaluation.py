@@ -29,7 +29,7 @@ from portfolio_manager.models.choices import DecisionAction, Direction, IdeaStat
 from trading_engine.models.orders import OPEN_ORDER_STATUSES
 from trading_engine.trade_facts import order_fact
 
-__all__ = ["IdeaReceipt", "evaluate_idea", "execute_idea", "limits_of", "read_standing"]
+__all__ = ["IdeaReceipt", "evaluate_idea", "execute_idea", "limits_of", "order_id_of", "read_standing"]
 
 # An approved idea takes up a place among the concurrent trades until it is filled, but not for ever: one that nobody
 # executes for a day is forgotten.
@@ -108,6 +108,11 @@ def execute_idea(
             _halt(halts, standing, at, using)
     # Behind the commit: the halt stays, whatever becomes of this idea.
     raise InvalidTransitionError("idea", key, f"trading is halted: {'; '.join(map(str, halts))}")
+
+
+def order_id_of(idea: UUID) -> UUID:
+    """Return the id of the order of an idea: it has one, however often it is executed."""
+    return natural_id("idea_order", idea)
 
 
 def read_standing(account: AccountHandle, at: dt.datetime, *, besides: UUID, using: str) -> Standing:
@@ -219,7 +224,7 @@ def _order(
         action=ACTIONS[Direction(idea.direction)],
         quantity=size,
         timestamp=at,
-        order_id=natural_id("idea_order", idea.pk),
+        order_id=order_id_of(idea.pk),
         symbol=idea.symbol,
         stop_loss_price=idea.stop_loss,
         target_price=idea.take_profit,

@@ -23,7 +23,7 @@ from friren.persistence.receipts import Receipt, WriteOutcome
 from portfolio_manager.ideas.lifecycle import HUMAN_ACTIONS, check_idea_move
 from portfolio_manager.models import DecisionHistory, RiskConfig, TradeIdea
 from portfolio_manager.models.choices import DecisionAction, IdeaStatus
-from portfolio_manager.models.ideas import ACTIVE_IDEA_STATUSES
+from portfolio_manager.models.idea_queries import ACTIVE_IDEA_STATUSES
 
 __all__ = ["DECISION", "IDEA", "locked_idea", "move_fact", "register", "switch_fact"]
 
@@ -107,7 +107,7 @@ def _move(fact: Fact, using: str) -> Receipt:
     # Once more: who held the lock may have told it.
     if _is_told(fact, using):
         return Receipt(fact.id, WriteOutcome.DUPLICATE)
-    moves = DecisionHistory.objects.using(using).filter(trade_idea=idea.pk).exclude(to_status="")
+    moves = DecisionHistory.objects.using(using).moves().filter(trade_idea=idea.pk)
     if (fact.values["action"], fact.values["to_status"]) == PROPOSAL and not moves.exists():
         return insert(fact, using=using)
     return _moved(idea, fact, using)

@@ -13,12 +13,12 @@ from friren.core.fields import ChoiceField, MoneyField, PriceField, QuantityFiel
 from friren.core.models import FactModel
 from friren.core.triggers import fact_triggers, same_account
 from portfolio_manager.models.choices import DecisionAction, Direction, IdeaStatus
+from portfolio_manager.models.idea_queries import DecisionQuerySet, TradeIdeaQuerySet
 from trading_engine.models.choices import ExitReason
 from trading_engine.models.relations import fact_key
 
-__all__ = ["ACTIVE_IDEA_STATUSES", "DecisionHistory", "IdeaOutcome", "TradeIdea"]
+__all__ = ["DecisionHistory", "IdeaOutcome", "TradeIdea"]
 
-ACTIVE_IDEA_STATUSES = (IdeaStatus.WAITING, IdeaStatus.NEEDS_APPROVAL)
 IDEA_LIFECYCLE = ("status", "reviewed_by", "reviewed_at", "order", "trade", "updated_at")
 
 
@@ -57,6 +57,8 @@ class TradeIdea(FactModel):
     proposed_at = models.DateTimeField()
     # The database fills it in where a fact is inserted; a move sets it.
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = TradeIdeaQuerySet.as_manager()
 
     class Meta(FactModel.Meta):
         constraints: ClassVar = [
@@ -119,6 +121,8 @@ class DecisionHistory(FactModel):
     snapshot_ref = models.UUIDField(null=True, blank=True)
     human_override = models.BooleanField(default=False)
     actor = fact_key(settings.AUTH_USER_MODEL, related_name="decisions", optional=True)
+
+    objects = DecisionQuerySet.as_manager()
 
     class Meta(FactModel.Meta):
         verbose_name = "Decision"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import os
@@ -79,21 +80,28 @@ def _through(child: Child, begin: Callable[[], Any], end: Callable[[], Any], *, 
 
 def _told(told: dict[str, Any], began: float, ended: float) -> dict[str, Any]:
     calls = [call for call in told["calls"] if call["began"] + call["seconds"] > began and call["began"] < ended]
+    touches = sorted(told["touches"], key=_begin)
     for call in calls:
-        own_syncs = [sync for sync in told["syncs"] if call["began"] <= sync[0] < call["began"] + call["seconds"]]
-        call["disk"] = sum(end - begin - late for begin, end, late in own_syncs)
+        first = bisect.bisect_left(touches, call["began"], key=_begin)
+        last = bisect.bisect_left(touches, call["began"] + call["seconds"], key=_begin)
+        call["disk"] = sum(to - at - late for _name, at, to, late in touches[first:last])
         call["own"] = max(0.0, call["seconds"] - call["disk"] - call["ran_late"])
     # The one call that finds out waits until its deadline, in direct mode; no second one may.
-    first = [call for call in calls if call["began"] < began + FOUND_SECONDS]
-    found = next((call for call in first if call["own"] > P999_SECONDS), None)
+    early = [call for call in calls if call["began"] < began + FOUND_SECONDS]
+    found = next((call for call in early if call["own"] > P999_SECONDS), None)
     rest = [call for call in calls if call is not found]
+    syncs = [to - at for name, at, to, _late in touches if name == "datasync" and at >= began]
     return {
         "calls": len(calls),
         "all": _quantiles([call["seconds"] for call in calls]),
-        "fdatasync": _quantiles([end - begin for begin, end, _late in told["syncs"] if begin >= began] or [0.0]),
+        "fdatasync": _quantiles(syncs or [0.0]),
         "own": _quantiles([call["own"] for call in rest]),
         "over": [_cause(call, finder=call is found) for call in calls if call["seconds"] > P999_SECONDS],
     }
+
+
+def _begin(touch: tuple[str, float, float, float]) -> float:
+    return touch[1]
 
 
 def _cause(call: dict[str, Any], *, finder: bool) -> dict[str, Any]:

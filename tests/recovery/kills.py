@@ -32,7 +32,7 @@ MAKING = [
     (f"{_FILES}.write_whole", "after", 3, False),
     (f"{_FILES}.rename", "before", 4, False),
     (f"{_FILES}.rename", "after", 4, True),
-    (f"{_BACKUP}.records:complete", "after", 1, True),
+    (f"{_BACKUP}.records:complete", "after", 2, True),  # the first is that of the one before
 ]
 REMOVING = [
     (f"{_FILES}.rename", "before", 1),

@@ -44,6 +44,8 @@ _SESSION: Final = (
     f"-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout={LOCK_WAIT} {TEXT_OPTIONS}"
 )
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
+# What comes with the client's package; the rest comes with the server's.
+_CLIENTS: Final = frozenset({"pg_dump", "pg_restore", "pg_basebackup", "psql"})
 # Where the packages of PostgreSQL put their programs: Debian, Red Hat, Homebrew, the installers of EDB.
 _FOLDERS: Final = (
     "/usr/lib/postgresql/{major}/bin",
@@ -148,8 +150,9 @@ def find_programs(major: int, *, encrypted: bool = False, program: str = "pg_dum
         version = _version(folder / program)
         if version and int(version.partition(".")[0]) == major:
             return Binaries(folder, version)
+    package = f"postgresql-client-{major}" if program in _CLIENTS else f"postgresql-{major}"
     raise ConfigurationError(
-        f"{program} of PostgreSQL {major} is not on this machine: install postgresql-client-{major} "
+        f"{program} of PostgreSQL {major} is not on this machine: install {package} "
         "(from apt.postgresql.org where Debian has another version), or name its folder in BACKUP_POSTGRES_BIN"
     )
 

@@ -23,6 +23,7 @@ READS = {"get_", "open_orders", "current_regime", "regime_at", "latest", "bars",
 # Calls that work something out of what is stored: without the database there is nothing to keep for later.
 DEFERRED = (
     "PortfolioTracker.update_position", "RiskLogger.compute", "TradeIdeaService.evaluate",
+    "TradeIdeaService.execute",
     "PortfolioSnapshotter.snapshot", "PortfolioSnapshotter.create_daily_portfolio_snapshot",
 )  # fmt: skip
 

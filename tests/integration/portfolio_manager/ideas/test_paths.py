@@ -358,6 +358,8 @@ def test_ideas_and_decisions_are_read_by_what_they_are_about(book, service, conf
     assert decisions.get_decision_history(start=FRIDAY + dt.timedelta(days=2)) != []  # evaluated today
     assert status_of(first) == "auto_executed"
     assert RiskConfig.load().ai_trading_enabled is True
+    assert DecisionHistory.objects.by_action() == {"ai_auto_executed": 1, "ai_halted": 1, "ai_proposed": 2}
+    assert DecisionHistory.objects.moves().count() == 3
 
 
 @pytest.mark.parametrize(

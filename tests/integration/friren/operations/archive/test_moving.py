@@ -122,12 +122,12 @@ class TestIdeas:
 
         assert (len(archived("DecisionHistory")), len(archived("TradeIdea"))) == (1, 1)
 
-    def test_that_are_active_stay_and_what_was_decided_goes(self) -> None:
+    def test_that_are_active_stay_with_what_was_decided(self) -> None:
         DecisionHistoryFactory()
 
         done = {one.table: (one.rows, one.kept) for one in archive(now=LATER, older_than=LATER)}
 
-        assert done["portfolio_manager_decisionhistory"] == (1, 0)
+        assert done["portfolio_manager_decisionhistory"] == (0, 1)
         assert done["portfolio_manager_tradeidea"] == (0, 1)
 
     def test_with_a_young_decision_stay_with_their_outcome(self) -> None:
@@ -147,8 +147,8 @@ class TestIdeas:
         assert archive(["TradeIdea"], now=LATER, older_than=LATER)[0].rows == rows
 
     def test_whose_decisions_were_archived_have_the_status_that_these_tell_of(self) -> None:
-        DecisionHistoryFactory()
-        archive(["DecisionHistory"], now=LATER, older_than=LATER)
+        DecisionHistoryFactory(action="risk_rejected", to_status="rejected")
+        assert archive(["DecisionHistory"], now=LATER, older_than=LATER)[0].rows == 1
         audit.seal()
 
         assert audit.verify().ok

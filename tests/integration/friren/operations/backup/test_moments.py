@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.archived import TABLE, archiving_server, connected
+from tests.killed import ALL_KILLS
 from tests.recovery.damage import damage
 from tests.recovery.ground import World, make_world
+from tests.recovery.kills import MAKING, REMOVING, RESTORING, kill_making, kill_removing, kill_restoring
 from tests.recovery.moments import restore_moments
 from tests.recovery.swaps import swaps
 
@@ -67,3 +70,16 @@ def test_damage_is_found_before_the_target_is_touched(world) -> None:
 
 def test_wal_that_is_not_what_it_should_be_is_found_before_the_target_is_touched(world) -> None:
     assert swaps(world) == []
+
+
+def some(places: list, *wanted: int) -> list:
+    """A few steps; `python -m tests.recovery` takes all."""
+    return places if ALL_KILLS else [places[number] for number in wanted]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX")
+def test_a_process_that_is_killed_leaves_nothing_half_there(world) -> None:
+    """Last of all: it removes what the others restore from."""
+    assert kill_restoring(world, some(RESTORING, 5)) == []
+    assert kill_making(world, some(MAKING, 2, 7)) == []
+    assert kill_removing(world, some(REMOVING, 7)) == []
