@@ -61,7 +61,8 @@ RESTORES = [
 FAILURES = ["failure in the middle", "red health", "atomic failure"]
 WAYS = ["again", "back"]
 if not ALL_KILLS:
-    KILLS, WAYS, RESTORES, FAILURES = [KILLS[5]], WAYS[:1], [RESTORES[2]], FAILURES[:2]
+    KILLS, WAYS, FAILURES = [KILLS[5]], WAYS[:1], FAILURES[:1]
+when_asked_for = pytest.mark.skipif(not ALL_KILLS, reason="takes minutes: FRIREN_TEST_ALL_KILLS asks for it")
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_an_upgrade_that_is_killed_goes_on_or_back(database_to_upgrade, place, m
     assert ended()
 
 
-@pytest.mark.slow
+@when_asked_for
 @pytest.mark.parametrize(("place", "moment", "call"), RESTORES)
 def test_a_restore_that_is_killed_is_ended_by_the_next_upgrade(database_to_upgrade, place, moment, call) -> None:
     choose("failure in the middle")
@@ -233,6 +234,7 @@ def test_a_restore_that_is_killed_is_ended_by_the_next_upgrade(database_to_upgra
     assert ended()
 
 
+@when_asked_for
 def test_a_half_done_migration_that_was_killed_is_undone_when_it_cannot_be_done_again(database_to_upgrade) -> None:
     choose("failure in the middle")  # no transaction around it: what is done stays done
     before = contents()
