@@ -123,8 +123,7 @@ def _writer(model: Model) -> Iterator[tuple[str, tuple[str, ...]]]:
         own = tuple(name for name in columns if name not in NUMBERED)
         yield "INSERT", own
         moving = tuple(str(model._meta.get_field(name).column) for name in model.lifecycle)  # type: ignore[union-attr]  # no relation backwards
-        if issubclass(model, SeriesModel):
-            # A bar can be revised, whose old values are kept.
+        if issubclass(model, SeriesModel) and model.revised:
             moving = tuple(name for name in own if name != "id")
         if moving:
             yield "UPDATE", moving

@@ -24,6 +24,8 @@ class Price(SeriesModel):
     Such bars are stored and marked `is_suspect`.
     """
 
+    revised = True
+
     symbol = fact_key("trading_engine.Symbol", related_name="prices")
     timestamp = models.DateTimeField()
     timeframe = models.CharField(max_length=8, default="1d")

@@ -16,6 +16,7 @@ from django.db import models
 
 from friren.core.fields import BoundedDecimalField, ChoiceField, PriceField, QuantityField
 from friren.core.models import SeriesModel
+from friren.core.triggers import fact_triggers
 from trading_engine.models.choices import Impact
 
 __all__ = ["CalendarSnapshot", "CandleSnapshot", "IndicatorSnapshot", "NewsSnapshot", "Snapshot"]
@@ -41,6 +42,7 @@ class Snapshot(SeriesModel):
     class Meta(SeriesModel.Meta):
         abstract = True
         indexes: ClassVar = [*SNAPSHOT_INDEXES]
+        triggers: ClassVar = fact_triggers()
 
 
 class CandleSnapshot(Snapshot):

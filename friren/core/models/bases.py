@@ -63,6 +63,8 @@ class SeriesModel(models.Model):
     time_field: ClassVar[str] = "timestamp"
     lifecycle: ClassVar[tuple[str, ...]] = ()
     undigested: ClassVar[tuple[str, ...]] = ()
+    # Whether what was told may be replaced by a later telling, which keeps the old values somewhere.
+    revised: ClassVar[bool] = False
 
     id = models.UUIDField(primary_key=True, editable=False)
     digest = models.BinaryField(max_length=16, editable=False)

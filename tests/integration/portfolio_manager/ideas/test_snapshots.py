@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 
 import friren
@@ -64,6 +64,15 @@ def test_a_row_told_twice_is_one_and_with_other_values_refused() -> None:
     assert first.id == again.id
     with pytest.raises(KeyReusedError):
         seen.log_candle(**{**CANDLE, "close": 3}, captured_at=MONDAY)
+    assert CandleSnapshot.objects.get().close == 2
+
+
+@pytest.mark.parametrize("change", ["UPDATE {} SET close = 3", "DELETE FROM {}", "TRUNCATE {}"])
+def test_what_was_seen_stays_as_it_was_seen(change) -> None:
+    SnapshotLogger().log_candle(**CANDLE, captured_at=MONDAY)
+
+    with pytest.raises(DatabaseError, match="Cannot"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(change.format(CandleSnapshot._meta.db_table))
     assert CandleSnapshot.objects.get().close == 2
 
 
