@@ -44,14 +44,18 @@ def sources(table: str, using: str) -> list[str]:
 
 
 def archived_digests(table: str, ids: Sequence[UUID], using: str) -> dict[UUID, bytes]:
-    """Return the digests of those among `ids` that were archived, in whatever place they are by now."""
+    """
+    Return the digests of those among `ids` that were archived, in whatever place they are by now.
+
+    That may be the table again: what was missed there a moment ago can have been brought back. One statement sees all
+    places at one moment, and a row is in one of them.
+    """
     found = _archives([table, COLD], using)
     if table not in found:
         return {}
-    known: dict[UUID, bytes] = {}
+    places = [connections[using].ops.quote_name(table), *found.values()]
+    # The names are the model's and ours.
+    sql = " UNION ALL ".join(f"SELECT id, digest FROM {place} WHERE id = ANY(%s)" for place in places)  # noqa: S608
     with connections[using].cursor() as cursor:
-        for place in found.values():
-            # The names are the model's and ours.
-            cursor.execute(f"SELECT id, digest FROM {place} WHERE id = ANY(%s)", [list(ids)])  # noqa: S608
-            known |= {key: bytes(digest) for key, digest in cursor.fetchall()}
-    return known
+        cursor.execute(sql, [list(ids)] * len(places))
+        return {key: bytes(digest) for key, digest in cursor.fetchall()}

@@ -67,7 +67,7 @@ def at_random(ground: Ground, *, cycles: int, seed: int, variant: str = "") -> R
     return result
 
 
-def in_journal_mode(ground: Ground, *, cycles: int, facts: int, seed: int) -> Result:
+def in_journal_mode(ground: Ground, *, cycles: int, facts: int, seed: int, variant: str = "") -> Result:
     """Log `facts` facts in journal mode, with the ordinary bounds, each process killed after a random number."""
     chance, history, killed = random.Random(seed), [], 0
     with Crew(ground) as crew:
@@ -81,11 +81,11 @@ def in_journal_mode(ground: Ground, *, cycles: int, facts: int, seed: int) -> Re
                 "threads": threads,
                 "count": 2 * wanted,
             }  # of each thread: more than it lives for
-            with crew.at_work("log", number=number, options=options) as child:
+            with crew.at_work("log", number=number, options=options, variant=variant) as child:
                 child.began(PAIR_BYTES * wanted)
                 killed += child.wait(0) is None
             history += taken(child)
-        result = judge(crew, history)
+        result = judge(crew, history, variant=variant)
     result.figures |= {"cycles": cycles, "killed": killed, "seed": seed}
     return result
 

@@ -31,6 +31,11 @@ def _killed(ground: Ground, variant: str) -> list[str]:
     return kills.at_random(ground, cycles=12, seed=SEED, variant=variant).wrong
 
 
+def _journaled(ground: Ground, variant: str) -> list[str]:
+    # By number and not by time: each process leaves whole batches, however busy the machine is.
+    return kills.in_journal_mode(ground, cycles=3, facts=900, seed=SEED, variant=variant).wrong
+
+
 def _lost_commits(ground: Ground, variant: str, **options: Any) -> list[str]:
     with contextlib.closing(FaultProxy(ground.socket)) as proxy:
         return commits.lost_commits(ground, proxy, each=8, seed=SEED, variant=variant, **options).wrong
@@ -53,6 +58,7 @@ def _power_cuts(_ground: Ground, variant: str) -> list[str]:
 EXPERIMENTS: Final[dict[str, Callable[..., list[str]]]] = {
     "killed_at": _killed_at,
     "killed": _killed,
+    "journaled": _journaled,
     "lost_commits": _lost_commits,
     "outage": _outage,
     "power_cuts": _power_cuts,

@@ -161,6 +161,6 @@ VARIANTS: Final[dict[str, Variant]] = {
     "acknowledge before write": Variant(_acknowledge_before_write, "killed", "lost"),
     "directory not synced": Variant(_directory_not_synced, "power_cuts", "is gone"),
     "cursor advanced early": Variant(_cursor_early, "killed_at", "lost", {"names": ("drain: a batch is prepared",)}),
-    "replay out of order": Variant(_out_of_order, "killed", "dead letters"),
+    "replay out of order": Variant(_out_of_order, "journaled", "dead letters"),
     "breaker never closes": Variant(_breaker_never_closes, "outage", "nothing was stored any more"),
 }
