@@ -50,6 +50,16 @@ def get(url: str) -> tuple[int, str]:
             time.sleep(0.1)
 
 
+def workers_of(pid: int) -> list[str]:
+    """Return the ids of the two workers, once both are there; of fewer if they do not come."""
+    until = time.monotonic() + SECONDS_MAX
+    while True:
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if len(workers) == 2 or time.monotonic() > until:
+            return workers
+        time.sleep(0.02)
+
+
 def test_serves_from_forked_workers_and_ends_when_it_is_told_to(tmp_path) -> None:
     port = free_port()
     environment = os.environ | {
@@ -59,7 +69,7 @@ def test_serves_from_forked_workers_and_ends_when_it_is_told_to(tmp_path) -> Non
         site = subprocess.Popen(command_of_the_unit(), cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             assert get(f"http://127.0.0.1:{port}/live/") == (200, '{"status": "ok"}')
-            workers = Path(f"/proc/{site.pid}/task/{site.pid}/children").read_text().split()
+            workers = workers_of(site.pid)
             status, page = get(f"http://127.0.0.1:{port}/admin/")
             assert (status, "id_password" in page) == (200, True)
             assert get(f"http://127.0.0.1:{port}/db/health")[0] == 200
