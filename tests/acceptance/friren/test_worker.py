@@ -89,11 +89,17 @@ def test_what_a_killed_worker_was_at_is_done_again_once(crew, session) -> None:
     first = workers.begin()
     until(lambda: ScheduledRun.objects.filter(status="RUNNING").exists(), workers.said)
     run = ScheduledRun.objects.get()
+
+    def begun(times: int) -> None:
+        """Wait until so many commands, each in a process of its own, have told that they began."""
+        asked = "SELECT count(*), count(DISTINCT pid) FROM clockwork_done"
+        until(lambda: session.execute(asked).fetchone() == (times, times), workers.said)
+
+    begun(1)
     workers.kill(first)
     second = workers.begin()
     until(lambda: ScheduledRun.objects.filter(pk=run.pk, attempts=2, status="RUNNING").exists(), workers.said)
-
-    assert session.execute("SELECT count(*), count(DISTINCT pid) FROM clockwork_done").fetchone() == (2, 2)
+    begun(2)
 
     workers.kill(second)
     workers.begin()
