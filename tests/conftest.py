@@ -14,6 +14,8 @@ from friren import embedded
 from tests import postgres as harness
 
 ROOT = Path(__file__).resolve().parent.parent
+# What a thread may take for the batch that it is at, on a busy machine.
+BATCH_SECONDS_MAX = 30.0
 
 # No limit of time: how long an example takes on a busy machine says nothing about the code. The CI script asks for
 # the same examples every time; whoever runs the tests by hand looks at new ones.
@@ -83,7 +85,10 @@ def _begin_anew() -> None:
     journal = Path(settings.FRIREN_HOME) / "journal"
     used = any(engine.last_seq or len(engine.buffer) or not engine.circuit.closed for engine in engines.existing())
     if used or journal.exists():  # a process that a test began may have left one too
+        threads = [thread for engine in engines.existing() for thread in engine._threads]
         engines.close_all()
+        for thread in threads:  # one may be in the midst of a batch, which belongs to the test before
+            thread.join(BATCH_SECONDS_MAX)
         shutil.rmtree(journal, ignore_errors=True)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from typing import Final
 
 from django.db import connections
 
 from tests.faults.failpoints import replace
 
-__all__ = ["ALL_KILLS", "killed"]
+__all__ = ["ALL_KILLS", "ended_by_kill", "forked", "killed", "killed_at"]
+
+# What a process ends with that did not come by its place.
+_PASSED: Final = 7
 
 # Whether processes are killed at every step, which takes minutes, and not at one of each kind.
 ALL_KILLS = bool(os.environ.get("FRIREN_TEST_ALL_KILLS"))
@@ -18,17 +22,39 @@ ALL_KILLS = bool(os.environ.get("FRIREN_TEST_ALL_KILLS"))
 
 def killed(work: Callable[[], object], place: str, moment: str, call: int = 1) -> None:
     """Do `work` in a process that is killed when it comes by a place."""
+    assert killed_at(work, place, moment, call), f"the process did not come by {place}"
+
+
+def killed_at(work: Callable[[], object], place: str, moment: str, call: int = 1) -> bool:
+    """Do `work` in a process that is killed when it comes by a place for the `call`-th time; return whether it did."""
+
+    def to_the_place() -> None:
+        replace(place, lambda really: _deadly(really, moment, call))
+        work()
+
+    return ended_by_kill(forked(to_the_place))
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do `work` in a forked process; return its number."""
     connections.close_all()
     child = os.fork()
     if child == 0:
         try:
-            replace(place, lambda really: _deadly(really, moment, call))
             work()
         finally:
-            os._exit(1)
+            os._exit(_PASSED)
+    return child
+
+
+def ended_by_kill(child: int) -> bool:
+    """Wait for the end of a `forked` process; return whether it was killed."""
     _pid, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"the process did not come by {place}"
-    assert os.WTERMSIG(status) == signal.SIGKILL
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == _PASSED
+    return False
 
 
 def _deadly(really: Callable, moment: str, call: int) -> Callable:

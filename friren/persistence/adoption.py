@@ -27,7 +27,13 @@ LOOK_AGAIN_SECONDS = 0.1
 
 
 def adopt(
-    root: Path, address: Address, *, using: str = "default", timeout: float | None = None, adopter: UUID | None = None
+    root: Path,
+    address: Address,
+    *,
+    using: str = "default",
+    timeout: float | None = None,
+    adopter: UUID | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Drained:
     """
     Drain what dead processes left for the database at `address`.
@@ -35,11 +41,13 @@ def adopt(
     Args:
         timeout: seconds after which the rest is left for another time.
         adopter: the producer that does it; noted at the cursors.
+        ended: asked after each batch; once it is true the rest is left for another time, too.
 
     Raises:
         DatabaseError: the database is in trouble; what was moved so far is moved.
     """
-    return drain_together(left_behind(root, address, using=using), using=using, timeout=timeout, adopter=adopter)
+    left = left_behind(root, address, using=using)
+    return drain_together(left, using=using, timeout=timeout, adopter=adopter, ended=ended)
 
 
 def keep_adopting(root: Path, address: Address, *, using: str, adopter: UUID, wait: Callable[[float], bool]) -> None:
@@ -54,7 +62,8 @@ def keep_adopting(root: Path, address: Address, *, using: str, adopter: UUID, wa
         pause = settings.ADOPT_IDLE_SECONDS
         try:
             if journals_of(root, address):
-                adopt(root, address, using=using, adopter=adopter)
+                # Who closes does not wait for a long journal: nobody writes for an engine that is gone.
+                adopt(root, address, using=using, adopter=adopter, ended=lambda: wait(0.0))
         except Exception as exc:  # noqa: BLE001 - it is tried again; `replay` and `health` say what stands in the way
             log.debug("journals of other processes cannot be drained now: %s", line(exc))
             pause = settings.PROBE_SECONDS_MAX
@@ -78,9 +87,14 @@ def left_behind(root: Path, address: Address, *, using: str = "default") -> list
 
 
 def drain_together(
-    readers: Iterable[JournalReader], *, using: str, timeout: float | None = None, adopter: UUID | None = None
+    readers: Iterable[JournalReader],
+    *,
+    using: str,
+    timeout: float | None = None,
+    adopter: UUID | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Drained:
-    """Drain journals in turn, so that what waits for a row in another one gets it. Errors as for `adopt`."""
+    """Drain journals in turn, so that what waits for a row in another one gets it. Arguments, errors: see `adopt`."""
     until = None if timeout is None else time.monotonic() + timeout
     pending = [(reader, Drainer(reader, using=using, adopter=adopter)) for reader in readers]
     total, left, waiting = Drained(), 0, 0
@@ -88,7 +102,9 @@ def drain_together(
         rest, moved, left, waiting = [], 0, 0, 0
         for reader, drainer in pending:
             remaining_time = None if until is None else max(0.0, until - time.monotonic())
-            done = drainer.drain_all(timeout=remaining_time)
+            if ended():
+                return Drained(total.stored, total.duplicates, total.dead_lettered, left, waiting)
+            done = drainer.drain_all(timeout=remaining_time, ended=ended)
             total, moved = total.then(done), moved + done.moved
             if done.remaining:
                 rest.append((reader, drainer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
@@ -135,14 +136,19 @@ class Drainer:
             return Drained(moved.stored, moved.duplicates, moved.dead_lettered, remaining, waiting)
         return Drained(remaining=max(0, self._source.last_seq - at), waiting=waiting)
 
-    def drain_all(self, *, timeout: float | None = None) -> Drained:
-        """Move batches until nothing is left, all that is left waits for a parent, or `timeout` seconds are over."""
+    def drain_all(self, *, timeout: float | None = None, ended: Callable[[], bool] = lambda: False) -> Drained:
+        """
+        Move batches until nothing is left, all that is left waits for a parent, or `timeout` seconds are over.
+
+        Args:
+            ended: asked after each batch; once it is true the rest is left.
+        """
         until = None if timeout is None else self._clock.now() + timeout
         total = Drained()
         while until is None or self._clock.now() < until:
             rows, seq = self._rows, self._seq
             total = total.then(self.drain_once())
-            if not total.remaining or (total.waiting and self._seq == seq):
+            if ended() or not total.remaining or (total.waiting and self._seq == seq):
                 break
             if self._seq == seq and self._rows == rows and not self._source.read(self._at() + 1, 1):
                 break  # what remains is not written whole yet

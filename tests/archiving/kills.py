@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from django.db import connection, connections
+from django.db import connection
 
 from friren.operations.archive.cold.files import cool, warm
 from friren.operations.archive.policies import named_policy
 from friren.operations.archive.service import archive, unarchive
 from friren.operations.models import ArchiveRun
-from tests.faults.failpoints import replace
+from tests import killed
 from tests.integration.friren.operations.archive.conftest import LATER
 
 __all__ = ["PLACES", "TABLES", "cycle", "finish", "killed_at", "killed_somewhen", "places_of_rows"]
@@ -77,42 +77,22 @@ def finish(folder: Path) -> None:
 
 def killed_at(work: Callable[[], object], place: str, moment: str, call: int) -> bool:
     """Do `work` in a process that is killed when it comes by a place for the `call`-th time; return whether it did."""
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        try:
-            replace(place, lambda really: _deadly(really, moment, call))
-            work()
-        finally:
-            os._exit(7)
-    return _ended(child)
+    was = killed.killed_at(work, place, moment, call)
+    nobody_else()
+    return was
 
 
 def killed_somewhen(work: Callable[[], object], seconds: float) -> bool:
     """Do `work` in a process that is killed after so long; return whether it was still at it."""
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(7)
+    child = killed.forked(work)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
-    return _ended(child)
+    was = killed.ended_by_kill(child)
+    nobody_else()
+    return was
 
 
-def _ended(child: int) -> bool:
-    _pid, status = os.waitpid(child, 0)
-    _nobody_else()
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 7
-    return False
-
-
-def _nobody_else() -> None:
+def nobody_else() -> None:
     """Wait until the server has noticed that its client is gone."""
     deadline = time.monotonic() + 60
     question = (
@@ -127,22 +107,6 @@ def _nobody_else() -> None:
                 return
             assert time.monotonic() < deadline, "the server does not notice"
             time.sleep(0.005)
-
-
-def _deadly(really: Callable, moment: str, call: int) -> Callable:
-    left = call
-
-    def deadly(*arguments, **options):
-        nonlocal left
-        left -= 1
-        if left == 0 and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = really(*arguments, **options)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    return deadly
 
 
 def places_of_rows(name: str, folder: Path) -> dict[str, set[str]]:

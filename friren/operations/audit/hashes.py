@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import operator
 from hashlib import sha256
-from typing import Any, Final
-
-from django.db import connections
+from typing import Final
 
 from friren.operations.audit.layout import Layout
-from friren.operations.audit.rows import read_rows
+from friren.operations.audit.rows import copied, read_rows
 
 __all__ = ["read_hashes"]
 
@@ -29,14 +27,8 @@ def read_hashes(layout: Layout, first: int, last: int, *, using: str) -> tuple[l
     """
     numbers: list[int] = []
     hashes: list[bytes] = []
-    connection: Any = connections[using]
-    # The errors of a COPY come past Django's own wrapping.
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        cursor.copy(layout.copy_sql(first, last, using=using)) as copy,
-    ):
-        for line in copy:
+    with copied(layout, first, last, using=using) as lines:
+        for line in lines:
             leaf = _LEAF.copy()
             leaf.update(line)
             hashes.append(leaf.digest())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from django.db import connections, transaction
 
 from friren.operations.audit.layout import Layout
 
-__all__ = ["TEXT_FORM", "Row", "one_snapshot", "read_rows"]
+__all__ = ["TEXT_FORM", "Row", "copied", "one_snapshot", "read_rows"]
 
 # What decides how COPY writes a value down, whatever the server or the role is configured to.
 TEXT_FORM: Final = {
@@ -51,13 +51,9 @@ def one_snapshot(using: str) -> Iterator[None]:
         yield
 
 
-def read_rows(layout: Layout, first: int, last: int, *, using: str, keep_text: bool = False) -> list[Row]:
-    """
-    Return the rows numbered `first` to `last`, archived ones too, in the order of (recorded_seq, id).
-
-    Within `one_snapshot`. Sorted here: rows come nearly in order, and the server would sort their whole text.
-    """
-    rows: list[tuple[int, bytes, bytes, bytes]] = []
+@contextmanager
+def copied(layout: Layout, first: int, last: int, *, using: str) -> Iterator[Iterable[Any]]:
+    """Yield the lines of the rows numbered `first` to `last`, archived ones too, as COPY writes them down."""
     connection: Any = connections[using]
     # The errors of a COPY come past Django's own wrapping.
     with (
@@ -65,7 +61,18 @@ def read_rows(layout: Layout, first: int, last: int, *, using: str, keep_text: b
         connection.wrap_database_errors,
         cursor.copy(layout.copy_sql(first, last, using=using)) as copy,
     ):
-        for line in copy:
+        yield copy
+
+
+def read_rows(layout: Layout, first: int, last: int, *, using: str, keep_text: bool = False) -> list[Row]:
+    """
+    Return the rows numbered `first` to `last`, archived ones too, in the order of (recorded_seq, id).
+
+    Within `one_snapshot`. Sorted here: rows come nearly in order, and the server would sort their whole text.
+    """
+    rows: list[tuple[int, bytes, bytes, bytes]] = []
+    with copied(layout, first, last, using=using) as lines:
+        for line in lines:
             text = bytes(line)
             seq, _, rest = text.partition(b"\t")
             # A leaf hash after RFC 6962, in place: the call would cost as much as the hash.

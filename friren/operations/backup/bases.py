@@ -16,16 +16,14 @@ from typing import IO, Any, Final
 
 import msgspec
 import psycopg
-from django.utils import timezone
 
-import friren
 from friren.errors import BackupError
 from friren.operations.backup import records, settings
 from friren.operations.backup.chains import latest_link
 from friren.operations.backup.contents import Contents
-from friren.operations.backup.dumping import Written, write_output
+from friren.operations.backup.dumping import write_output
 from friren.operations.backup.encryption import check_keys
-from friren.operations.backup.making import Made, Plan, carry_out, plan_backup
+from friren.operations.backup.making import Made, Plan, carry_out, manifest_of, plan_backup
 from friren.operations.backup.manifest import Manifest, Physical
 from friren.operations.backup.positions import lsn_of, segment_name
 from friren.operations.backup.programs import Server, connect, find_programs, server_of
@@ -42,6 +40,9 @@ _FORMS: Final = {BASE: "base", INCREMENTAL: "incr"}
 _INCREMENTAL_SINCE: Final = 17
 _BLOCK: Final = 512
 _GZIP: Final = 31
+_UNREAD: Final = Contents(
+    {}, {}, [], {}, [], ["rows: the server went on meanwhile, so they are read and compared with nothing"]
+)
 
 
 def make_base(
@@ -87,7 +88,10 @@ def _write(partial: Path, plan: Plan, shelf: Shelf) -> Manifest:
     physical = _physical(text, cluster, parent, members.unpacked, stopped_at)
     FILES.write_whole(partial / PG_MANIFEST, text)
     beside = {PG_MANIFEST: sha256(text).hexdigest()}
-    return _manifest(plan, written, server=server, program_version=programs.version, physical=physical, beside=beside)
+    return manifest_of(
+        plan, written, server=server, program_version=programs.version, contents=_UNREAD, physical=physical,
+        beside=beside,
+    )  # fmt: skip
 
 
 class _Cluster(msgspec.Struct, frozen=True):
@@ -149,34 +153,6 @@ def _physical(
         superuser=cluster.superuser,
         unpacked_bytes=unpacked,
         parent=parent.folder.name if parent else "",
-    )
-
-
-def _manifest(
-    plan: Plan, written: Written, *, server: Server, program_version: str, physical: Physical, beside: dict[str, str]
-) -> Manifest:
-    finished = timezone.now()
-    return Manifest(
-        id=plan.name,
-        kind=plan.kind,
-        label=plan.label,
-        format=plan.form,
-        file=plan.file,
-        bytes=written.bytes,
-        sha256=written.sha256,
-        recipients=plan.recipients,
-        started_at=plan.at,
-        finished_at=finished,
-        seconds=round((finished - plan.at).total_seconds(), 3),
-        database=server.database,
-        server_version=server.version,
-        program_version=program_version,
-        friren_version=friren.__version__,
-        contents=Contents(
-            {}, {}, [], {}, [], ["rows: the server went on meanwhile, so they are read and compared with nothing"]
-        ),
-        physical=physical,
-        beside=beside,
     )
 
 

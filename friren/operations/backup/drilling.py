@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from pyrage import x25519
 
 from friren import embedded
 from friren.embedded import cluster
 from friren.embedded.binaries import find_binaries
 from friren.embedded.location import server_identity
-from friren.errors import BackupError, ConfigurationError
-from friren.locking import exclusive
 from friren.operations.backup.chains import links_of, whole_chain
 from friren.operations.backup.contents import Contents
 from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.programs import find_programs
 from friren.operations.backup.recovering import recover
-from friren.operations.backup.settings import LOCK_SECONDS
+from friren.operations.backup.scratch import scratch_folder
 from friren.operations.backup.shelf import Shelf
 from friren.operations.backup.unpacking import unpack_chain
 
@@ -45,29 +41,22 @@ def drill_chain(
     chain = whole_chain(next(link for link in links if link.manifest.id == manifest.id), links)
     link = chain[-1]
     programs = find_programs(manifest.major, program="pg_controldata")
-    home = Path(settings.FRIREN_HOME) / "scratch"
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        with exclusive(home / "lock", timeout=LOCK_SECONDS):
-            location = embedded.locate(home / "whole", binaries=programs.directory)
-            identity = server_identity(location)
+    with scratch_folder() as home:
+        location = embedded.locate(home / "whole", binaries=programs.directory)
+        identity = server_identity(location)
+        _clear(location)
+        try:
+            cluster.prepare_folders(location, identity)
+            unpack_chain(chain, location.data, programs=programs, identities=identities)
+            wal = location.root / "wal"
+            wal.mkdir()
+            binaries = find_binaries(programs.directory, identity=identity)
+            recovered = recover(
+                location, binaries, identity, target=_IMMEDIATE, timeline=link.physical.timeline, wal=wal,
+                superuser=link.physical.superuser, database=manifest.database,
+            )  # fmt: skip
+        finally:
             _clear(location)
-            try:
-                cluster.prepare_folders(location, identity)
-                unpack_chain(chain, location.data, programs=programs, identities=identities)
-                wal = location.root / "wal"
-                wal.mkdir()
-                binaries = find_binaries(programs.directory, identity=identity)
-                recovered = recover(
-                    location, binaries, identity, target=_IMMEDIATE, timeline=link.physical.timeline, wal=wal,
-                    superuser=link.physical.superuser, database=manifest.database,
-                )  # fmt: skip
-            finally:
-                _clear(location)
-    except ConfigurationError as exc:
-        if str(home / "lock") in str(exc):
-            raise BackupError("another backup is being restored into the scratch server: try again later") from exc
-        raise
     return recovered.contents, programs.version
 
 

@@ -20,14 +20,14 @@ from friren.errors import BackupError, ConfigurationError, shown
 from friren.operations.audit import head_in
 from friren.operations.backup import records, settings
 from friren.operations.backup.contents import Contents, read_contents, sequence_values
-from friren.operations.backup.dumping import CUSTOM, FORMATS, write_dump
+from friren.operations.backup.dumping import CUSTOM, FORMATS, Written, write_dump
 from friren.operations.backup.encryption import check_keys
 from friren.operations.backup.manifest import Manifest
 from friren.operations.backup.programs import Server, connect, find_programs, server_of
 from friren.operations.backup.shelf import Shelf, new_name
 from friren.operations.connectivity import one_line
 
-__all__ = ["Made", "Plan", "carry_out", "make_backup", "plan_backup"]
+__all__ = ["Made", "Plan", "carry_out", "make_backup", "manifest_of", "plan_backup"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.]{1,40}")
 
@@ -132,6 +132,15 @@ def _write(partial: Path, plan: Plan) -> Manifest:
         path = partial / plan.file
         written = write_dump(path, server=server, programs=programs, snapshot=snapshot, form=plan.form, keys=keys)
         contents = _with_later_sequences(contents, sequence_values(session))
+    return manifest_of(
+        plan, written, server=server, program_version=programs.version, contents=contents, audit_head=audit_head
+    )
+
+
+def manifest_of(
+    plan: Plan, written: Written, *, server: Server, program_version: str, contents: Contents, **more: Any
+) -> Manifest:
+    """Return the manifest of what was planned, written and finished just now; `more` is of its own kind of backup."""
     finished = timezone.now()
     return Manifest(
         id=plan.name,
@@ -147,10 +156,10 @@ def _write(partial: Path, plan: Plan) -> Manifest:
         seconds=round((finished - plan.at).total_seconds(), 3),
         database=server.database,
         server_version=server.version,
-        program_version=programs.version,
+        program_version=program_version,
         friren_version=friren.__version__,
         contents=contents,
-        audit_head=audit_head,
+        **more,
     )
 
 

@@ -20,7 +20,7 @@ from friren.locking import exclusive
 from friren.operations.backup.programs import TEXT_OPTIONS, Server, find_programs
 from friren.operations.backup.settings import LOCK_SECONDS
 
-__all__ = ["Scratch", "scratch_server"]
+__all__ = ["Scratch", "scratch_folder", "scratch_server"]
 
 # Safe only because the data are thrown away.
 _FAST: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "10"}
@@ -58,17 +58,29 @@ def scratch_server(major: int) -> Iterator[Scratch]:
         BackupError: another process runs one.
         ConfigurationError: there is no PostgreSQL that takes the dump.
     """
+    with scratch_folder() as home:
+        location = embedded.locate(home, binaries=_programs(major))
+        _clear(location)
+        binaries = find_binaries(location.binaries, identity=None)
+        try:
+            yield Scratch(embedded.start(location, server_settings=_FAST), binaries)
+        finally:
+            _clear(location)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """
+    Hold the folder below FRIREN_HOME in which backups are tried.
+
+    Raises:
+        BackupError: another process holds it.
+    """
     home = Path(settings.FRIREN_HOME) / "scratch"
     home.mkdir(parents=True, exist_ok=True)
     try:
         with exclusive(home / "lock", timeout=LOCK_SECONDS):
-            location = embedded.locate(home, binaries=_programs(major))
-            _clear(location)
-            binaries = find_binaries(location.binaries, identity=None)
-            try:
-                yield Scratch(embedded.start(location, server_settings=_FAST), binaries)
-            finally:
-                _clear(location)
+            yield home
     except ConfigurationError as exc:
         if str(home / "lock") in str(exc):
             raise BackupError("another backup is being restored into the scratch server: try again later") from exc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ def expected(database, tmp_path_factory, settings):
 
 
 def test_at_every_named_place_no_row_is_lost_or_doubled_and_the_next_run_puts_things_in_order(
-    expected, tmp_path
+    expected, tmp_path, settings
 ) -> None:
     audit.seal()
     for place, moment in PLACES:
@@ -36,6 +37,7 @@ def test_at_every_named_place_no_row_is_lost_or_doubled_and_the_next_run_puts_th
 
     assert list(expected.unlike(tmp_path)) == []
     assert audit.verify().ok
+    assert list((Path(settings.FRIREN_HOME) / "cold").rglob("*.*")) == [], "what was on its way is not left"
 
 
 def test_at_random_moments_too(expected, tmp_path) -> None:

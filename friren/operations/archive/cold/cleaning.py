@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connections
 
 from friren.errors import ArchiveError, ConfigurationError
 from friren.operations.archive import runs
@@ -11,10 +18,27 @@ from friren.operations.archive.cold.places import Place, open_place
 from friren.operations.archive.policies import ArchivePolicy
 from friren.operations.choices import ArchiveDirection, ArchiveTarget, RunStatus
 from friren.operations.models import ArchiveRun
+from friren.persistence.journal import Address
 
-__all__ = ["discard", "settle", "sweep"]
+__all__ = ["discard", "room", "settle", "sweep"]
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def room(policy: ArchivePolicy, using: str) -> Iterator[Path]:
+    """
+    Make a folder for files on their way, and remove it afterwards; the caller holds the table.
+
+    Below FRIREN_HOME, since /tmp may be memory. What a killed run has left in it goes first.
+    """
+    folder = Path(settings.FRIREN_HOME) / "cold" / Address.of(connections.settings[using]).folder / policy.table
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def settle(policy: ArchivePolicy, using: str) -> None:

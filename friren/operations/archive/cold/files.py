@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import friren
 from friren.errors import ArchiveError
 from friren.operations.archive import runs
 from friren.operations.archive.ages import month_after, month_of
-from friren.operations.archive.cold.cleaning import discard, settle, sweep
+from friren.operations.archive.cold.cleaning import discard, room, settle, sweep
 from friren.operations.archive.cold.keys import forget_cold, keep_cold
 from friren.operations.archive.cold.manifests import Manifest, encoded, fetch, manifest_name, manifests_of, new_name
 from friren.operations.archive.cold.parquet import check_installed, read_rows, selected, write_rows
@@ -97,11 +96,11 @@ def cool(
     if dry_run:
         months = _months(policy, month_of(until), using)
         return [Cold(policy.table, f"{month:%Y-%m}", rows, "") for month, rows in months]
-    with held(policy, using), tempfile.TemporaryDirectory(prefix="friren-") as scratch:
+    with held(policy, using), room(policy, using) as scratch:
         settle(policy, using)
         sweep(policy, place, using)
         months = _months(policy, month_of(until), using)
-        work = _Work(policy, place, Path(scratch), using)
+        work = _Work(policy, place, scratch, using)
         return [_cool_month(work, month) for month, _rows in months]
 
 
@@ -123,15 +122,15 @@ def warm(
     """
     check_installed()
     place = open_place(where)
-    with held(policy, using), tempfile.TemporaryDirectory(prefix="friren-") as scratch:
+    with held(policy, using), room(policy, using) as scratch:
         if not dry_run:
             settle(policy, using)
             sweep(policy, place, using)
-        found = manifests_of(place, policy.table, Path(scratch))
+        found = manifests_of(place, policy.table, scratch)
         wanted = [one for one in found if _overlaps(one, since, until)]
         if dry_run:
             return [Cold(policy.table, one.month, one.rows, f"{place.name}/{one.file}") for one in wanted]
-        work = _Work(policy, place, Path(scratch), using)
+        work = _Work(policy, place, scratch, using)
         return [_warm_file(work, one) for one in wanted]
 
 

@@ -325,6 +325,21 @@ def test_what_a_dead_process_left_is_adopted_once(root, book) -> None:
     assert adopt(root, here()) == Drained(stored=1)
 
 
+def test_who_is_told_to_end_while_it_adopts_leaves_the_rest_to_the_next(root, book) -> None:
+    for first in (0, 20, 40):
+        journal_of(root, [trade(book, number) for number in range(first, first + 20)]).close()
+    stored = []
+
+    def ended() -> bool:
+        stored.append(Trade.objects.count())
+        return stored[-1] > 0
+
+    assert adopt(root, here(), ended=ended).stored == 20
+    assert stored == [0, 20, 20]
+    assert Trade.objects.count() == 20
+    assert adopt(root, here()) == Drained(stored=40)
+
+
 def test_a_journal_of_another_database_is_left_alone(root, book) -> None:
     elsewhere = Journal(root, Address("db.example", "5432", "trading"))
     write(elsewhere, [trade(book, 1)])
