@@ -13,14 +13,14 @@ class PortfolioManagerConfig(AppConfig):
         from friren.operations import health
         from friren.operations.moves import register_moves
         from friren.persistence.policies import KindPolicy, register_policy
-        from portfolio_manager import archiving, book_snapshots, risk_days, schedules
+        from portfolio_manager import archiving, book_snapshots, risk_days, schedules, stored_readings
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
         from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
         from trading_engine.snapshot_series import register_series
 
         health.register("books", check_books, thorough=True)
-        for module in (risk_days, book_snapshots, moves, fills, schedules):
+        for module in (risk_days, book_snapshots, moves, fills, schedules, stored_readings):
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")

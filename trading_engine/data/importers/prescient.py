@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import partial
@@ -14,7 +15,7 @@ from friren.errors import RejectedRecordError
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError, issue_of
 from trading_engine.data.importers.records import Book, Entry, ReadFiles, SourceFile
 from trading_engine.data.prescient import TABLES, Table, read_records, table_named
-from trading_engine.data.prescient.telling import CLOSED, told_of
+from trading_engine.data.prescient.telling import CLOSED, current_signals, told_of
 
 __all__ = ["files_below", "read_prescient"]
 
@@ -60,6 +61,8 @@ def _entries(table: Table, file: SourceFile) -> Iterator[Entry | Issue]:
         # Those that stand together were given together, whatever their clocks say.
         times = [found[1]["timestamp"] for found in read_records(file.path, table) if not isinstance(found, Issue)]
         batch = max(times, default=None)
+        written = dt.datetime.fromtimestamp(file.path.stat().st_mtime, dt.UTC)
+        yield Entry(1, "", [current_signals(batch, written)])
     for found in read_records(file.path, table, file):
         if isinstance(found, Issue):
             yield found

@@ -12,7 +12,7 @@ from friren.errors import RejectedRecordError
 from trading_engine.data.importers.records import Told
 from trading_engine.data.prescient.tables import Table
 
-__all__ = ["CLOSED", "EXIT", "VENUE", "shares_of", "told_of"]
+__all__ = ["CLOSED", "EXIT", "VENUE", "current_signals", "shares_of", "told_of"]
 
 # Of the fills that Prescient's trades become: the venue, and what follows the id of a trade in that of its end.
 VENUE: Final = "prescient"
@@ -39,6 +39,17 @@ def told_of(table: Table, record: Record, *, batch: dt.datetime | None = None) -
     if table.name == "signals":
         return _signal(record, batch or record["timestamp"])
     return _TELL[table.name](record)
+
+
+def current_signals(batch: dt.datetime | None, at: dt.datetime) -> Told:
+    """
+    Return what tells which signals are the current ones.
+
+    Args:
+        batch: as for `told_of`; None where there are none.
+        at: when they became it, aware.
+    """
+    return Told("current_signals", {"venue": VENUE, "batch": at if batch is None else batch, "at": at})
 
 
 def shares_of(record: Record) -> Decimal:
