@@ -26,6 +26,7 @@ from friren.persistence.receipts import WriteOutcome
 from friren.persistence.settings import BULK_STATEMENT_SECONDS
 from trading_engine.lifecycles import ORDER_MOVES
 from trading_engine.models import OrderStatusEvent
+from trading_engine.prediction_references import REFERENCES, References, Taken
 from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts, shown_value
 from trading_engine.services.imported_facts import Proposed
 
@@ -56,7 +57,7 @@ class _Known:
 
 
 def store_batch_of_imports(
-    records: Sequence[Sequence[Proposed]], *, account: UUID, file: str, lines: Sequence[int], using: str
+    records: Sequence[Sequence[Proposed]], *, account: UUID | None, file: str, lines: Sequence[int], using: str
 ) -> list[Judged]:
     """
     Store what is new of some records, in one commit; return what became of each.
@@ -101,10 +102,14 @@ def _count(one: Judged, verdict: Verdict) -> None:
         one.duplicates += len(one.fresh)
 
 
-def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID, using: str) -> list[Judged]:
+def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID | None, using: str) -> list[Judged]:
     """Return what is known already of each record, and in `fresh` and `moves` what is not. Stores nothing."""
     facts = [one.fact for record in records for one in record]
-    judging = _Judging(_known(facts, account, using))
+    references = {
+        kind: References(kind, [fact for fact in facts if fact.kind == kind], using=using)
+        for kind in REFERENCES.keys() & {fact.kind for fact in facts}
+    }
+    judging = _Judging(_known([fact for fact in facts if fact.kind not in REFERENCES], account, using), references)
     found = [judging.judge(record) for record in records]
     judging.settle(using)
     return found
@@ -113,8 +118,8 @@ def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID, using: 
 class _Judging:
     """The records of one batch, one after the other."""
 
-    def __init__(self, known: Mapping[tuple[str, Any, Any], _Known]) -> None:
-        self._known = known
+    def __init__(self, known: Mapping[tuple[str, Any, Any], _Known], references: Mapping[str, References]) -> None:
+        self._known, self._references = known, references
         self._seen: dict[UUID, Fact] = {}
         self._doubtful: list[tuple[Judged, Proposed, _Known]] = []
         # Orders that are stored under another id than the one that the source's key makes.
@@ -125,6 +130,10 @@ class _Judging:
         judged = Judged()
         for proposed in record:
             fact = self._with_order(proposed.fact)
+            if fact.kind in self._references:
+                if not self._told(judged, fact):
+                    break
+                continue
             stored = self._known.get(_key(fact))
             if stored is not None:
                 self._held(judged, Proposed(fact, proposed.moved_at), stored)
@@ -134,6 +143,25 @@ class _Judging:
                 self._seen[fact.id] = fact
                 judged.fresh.append(fact)
         return judged
+
+    def _told(self, judged: Judged, fact: Fact) -> bool:
+        """Judge a row that moves: new, moved on, known, told otherwise; return whether it can be stored at all."""
+        try:
+            told = self._references[fact.kind].take(fact)
+        except RejectedRecordError as exc:
+            # The rest of its record belongs to it.
+            judged.refusal, judged.fresh, judged.moves = exc, [], []
+            return False
+        if told.refused:
+            fields = {name: (shown_value(held), shown_value(new)) for name, (held, new) in told.refused.items()}
+            judged.conflicts.append(Conflict(fact, fields))
+        elif told.taken is Taken.NEW:
+            judged.fresh.append(fact)
+        elif told.taken is Taken.CHANGED:
+            judged.moves.append(fact)
+        else:
+            judged.duplicates += 1
+        return True
 
     def settle(self, using: str) -> None:
         """Judge facts whose digest differs from the stored one: a file that says less, and nothing else, agrees."""
@@ -212,7 +240,7 @@ def _key(fact: Fact) -> tuple[str, Any, Any]:
     return fact.kind, None, fact.id
 
 
-def _known(facts: Sequence[Fact], account: UUID, using: str) -> dict[tuple[str, Any, Any], _Known]:
+def _known(facts: Sequence[Fact], account: UUID | None, using: str) -> dict[tuple[str, Any, Any], _Known]:
     """Return what is stored of `facts`, by the key of the source or else by id."""
     asked: dict[tuple[str, Any], list[Any]] = defaultdict(list)
     for fact in facts:

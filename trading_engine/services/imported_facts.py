@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from friren.accounts import AccountHandle
@@ -10,11 +11,18 @@ from friren.core.ids import natural_id
 from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact, make_fact, spec_named
 from trading_engine.data.importers.records import Entry, Told
+from trading_engine.prediction_facts import event_fact, market_fact, market_snapshot_fact
 from trading_engine.symbols import symbol_key
 from trading_engine.trade_facts import TRADE_PARAMETERS, fact_key, fill_fact, order_fact
 
 __all__ = ["Proposed", "proposed_facts"]
 
+# What belongs to no account.
+_OF_NO_BOOKS: Final[Mapping[str, Callable[[dict[str, Any]], Fact]]] = {
+    "prediction_event": event_fact,
+    "prediction_market": market_fact,
+    "prediction_market_snapshot": lambda told: market_snapshot_fact(**told),
+}
 # A state that a row comes to, and that is no part of what was told of it first.
 _STATUS: Final = "status"
 
@@ -26,9 +34,12 @@ class Proposed(NamedTuple):
     moved_at: dt.datetime | None = None
 
 
-def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
+def proposed_facts(account: AccountHandle | None, entry: Entry) -> list[Proposed]:
     """
     Return the facts that one record of a file tells of.
+
+    Args:
+        account: None for files that are about no books.
 
     Raises:
         RejectedRecordError: a value breaks a rule; the field is named as the loggers name it.
@@ -39,8 +50,12 @@ def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
         raise exc.named(TRADE_PARAMETERS) from exc
 
 
-def _proposed(account: AccountHandle, told: Told) -> Proposed:
+def _proposed(account: AccountHandle | None, told: Told) -> Proposed:
     keywords = dict(told.keywords)
+    if (make := _OF_NO_BOOKS.get(told.kind)) is not None:
+        return Proposed(make(keywords))
+    if account is None:
+        raise TypeError(f"a {told.kind} is of an account")
     venue = keywords.get("venue") or ""
     if key := keywords.get("round_trip"):
         keywords["round_trip"] = natural_id("round_trip", account.id, venue, key)

@@ -11,6 +11,7 @@ from trading_engine.data.importers.csv_trades import read_csv_trades
 from trading_engine.data.importers.freqtrade import read_freqtrade
 from trading_engine.data.importers.mapping import Mapped
 from trading_engine.data.importers.parsed import UnreadableFileError
+from trading_engine.data.importers.polymarket import read_polymarket
 from trading_engine.data.importers.pyfolio import read_pyfolio
 from trading_engine.data.importers.records import ReadFiles
 from trading_engine.data.importers.zipline import read_zipline
@@ -22,6 +23,7 @@ _READERS: Final = {
     "pyfolio": read_pyfolio,
     "zipline": read_zipline,
     "copy_ai": read_copy_ai,
+    "polymarket": read_polymarket,
 }
 SOURCES: Final = (*_READERS, "csv")
 # What is looked at where a folder is given.
@@ -30,6 +32,7 @@ _SUFFIXES: Final = {
     "pyfolio": (".csv", ".csv.gz"),
     "zipline": (".json",),
     "copy_ai": (".json",),
+    "polymarket": (".json", ".json.gz"),
     "csv": (".csv", ".csv.gz", ".tsv", ".jsonl", ".ndjson"),
 }
 
