@@ -20,6 +20,7 @@ from trading_engine import (
     run_records,
     sentiment_links,
     signal_moves,
+    signal_records,
     snapshot_series,
     system_notes,
 )
@@ -42,10 +43,11 @@ def register() -> None:
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime, makes=MarketRegime)
-    for module in (
-        signal_moves, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
+    modules = (
+        signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
         prediction_references, system_notes,
-    ):  # fmt: skip
+    )  # fmt: skip
+    for module in modules:
         module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))

@@ -9,8 +9,8 @@ What a market is by its nature (tokens, condition, outcome) is told once: told o
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,9 +24,12 @@ from friren.persistence.handlers import MissingRowError, Verdict, one_by_batch, 
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import WriteOutcome
 from trading_engine.models import PredictionEvent, PredictionMarket, PredictionMarketSnapshot
-from trading_engine.prediction_facts import EVENT, MARKET
+from trading_engine.prediction_facts import EVENT, MARKET, event_fact, market_fact, market_snapshot_fact
+from trading_engine.told_records import Finding, Taken, register_judge, register_maker
 
-__all__ = ["REFERENCES", "References", "Taken", "Told", "register"]
+__all__ = ["References", "register"]
+
+SNAPSHOT: Final = "prediction_market_snapshot"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,31 +43,10 @@ class _Table:
     facts: tuple[str, ...] = ()
 
 
-REFERENCES: Final[Mapping[str, _Table]] = {
+_TABLES: Final[Mapping[str, _Table]] = {
     EVENT: _Table(PredictionEvent, "event_id", "title", "event_data"),
     MARKET: _Table(PredictionMarket, "market_id", "question", "market_data", PredictionMarket.facts),
 }
-
-
-class Taken(enum.Enum):
-    """What a telling was, beside what is known."""
-
-    NEW = enum.auto()
-    CHANGED = enum.auto()
-    KNOWN = enum.auto()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Told:
-    """
-    What became of a telling.
-
-    Attributes:
-        refused: (as it is stored, as it is told) of each fact that is told otherwise; then nothing of it was taken.
-    """
-
-    taken: Taken
-    refused: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
 
 
 class References:
@@ -73,10 +55,10 @@ class References:
     def __init__(self, kind: str, facts: Iterable[Fact], *, using: str, lock: bool = False) -> None:
         """
         Args:
-            kind: of `REFERENCES`.
+            kind: of `_TABLES`.
             lock: hold the rows until the transaction ends.
         """
-        self._is = REFERENCES[kind]
+        self._is = _TABLES[kind]
         rows = self._is.model._default_manager.using(using)
         if lock:
             # In one order for all, so two writers never wait for one another.
@@ -110,12 +92,15 @@ class References:
         fields = self._is.model._meta
         return self._is.model(**{_column(fields.get_field(name)): value for name, value in told.items()})
 
-    def take(self, fact: Fact) -> Told:
-        """Take a telling in, and return what it was. Errors as for `new_row`."""
+    def take(self, fact: Fact) -> Finding:
+        """Take a telling in, and return what it was; nothing is taken of one whose facts are stored otherwise."""
         row = self._row(fact)
         if row is None:
-            self._know(self.new_row(fact))
-            return Told(Taken.NEW)
+            try:
+                self._know(self.new_row(fact))
+            except RejectedRecordError as exc:
+                return exc
+            return Taken.NEW
         told = self._columns(fact)
         refused = {
             name: (getattr(row, name), told[name])
@@ -123,13 +108,13 @@ class References:
             if told.get(name) and getattr(row, name) not in {"", told[name]}
         }
         if refused:
-            return Told(Taken.KNOWN, refused)
+            return refused
         later = _is_later(told.get("told_at"), row.told_at)
         changed = {name for name, value in told.items() if self._set(row, name, value, later=later)}
         if changed:
             self.changed[getattr(row, self._is.key)] = row
         # That the venue says so again moves the moment, and is no news.
-        return Told(Taken.CHANGED if changed - {"told_at"} else Taken.KNOWN)
+        return Taken.CHANGED if changed - {"told_at"} else Taken.KNOWN
 
     def _row(self, fact: Fact) -> Any:
         if self._is.key in fact.values:
@@ -158,12 +143,21 @@ class References:
 
 
 def register() -> None:
-    """Register the kinds `prediction_event` and `prediction_market`."""
-    for kind, table in REFERENCES.items():
+    """Register the kinds `prediction_event` and `prediction_market`, and how files tell of them and of snapshots."""
+    for kind, table in _TABLES.items():
         register_record(kind, {name: field.wire for name, field in spec_of(table.model).fields.items()})
         # Nothing is stored after them for their sake: whatever names them does so by text.
         register_handler(kind, one_by_batch(_store_all), batch=_store_all, after=(PredictionMarketSnapshot,))
         register_policy(kind, KindPolicy(ordered=True))
+        register_judge(kind, partial(_judge, kind))
+    register_maker(EVENT, lambda _account, told: event_fact(told))
+    register_maker(MARKET, lambda _account, told: market_fact(told))
+    register_maker(SNAPSHOT, lambda _account, told: market_snapshot_fact(**told))
+
+
+def _judge(kind: str, facts: Sequence[Fact], using: str) -> list[Finding]:
+    rows = References(kind, facts, using=using)
+    return [rows.take(fact) for fact in facts]
 
 
 def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
@@ -180,18 +174,18 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
 
 
 def _verdict(rows: References, fact: Fact) -> Verdict:
-    try:
-        told = rows.take(fact)
-    except RejectedRecordError as exc:
-        return exc
-    for name, (held, new) in told.refused.items():
-        return KeyReusedError(name, new, f"is {held!r} already, for good")
-    return WriteOutcome.STORED if told.taken is Taken.CHANGED else WriteOutcome.DUPLICATE
+    came = rows.take(fact)
+    if isinstance(came, RejectedRecordError):
+        return came
+    if isinstance(came, Taken):
+        return WriteOutcome.STORED if came is Taken.CHANGED else WriteOutcome.DUPLICATE
+    name, (held, new) = next(iter(came.items()))
+    return KeyReusedError(name, new, f"is {held!r} already, for good")
 
 
 def _insert_new(kind: str, facts: Sequence[Fact], using: str) -> set[int]:
     """Insert the rows that are not there; return the places of the tellings that made them."""
-    table = REFERENCES[kind]
+    table = _TABLES[kind]
     known = References(kind, facts, using=using)
     fresh: dict[str, tuple[int, Any]] = {}
     for place, fact in enumerate(facts):

@@ -18,6 +18,7 @@ from tests.factories.books import (
     PeriodCheckpointFactory,
     PositionFactory,
     PositionFillFactory,
+    ProfitPeakFactory,
     RiskMetricsFactory,
 )
 from tests.factories.decisions import (
@@ -129,6 +130,7 @@ __all__ = [
     "PredictionMarketSnapshotFactory",
     "PriceFactory",
     "PriceRevisionFactory",
+    "ProfitPeakFactory",
     "RegimeHistoryFactory",
     "RiskConfigFactory",
     "RiskMetricsFactory",

@@ -26,9 +26,9 @@ from friren.persistence.receipts import WriteOutcome
 from friren.persistence.settings import BULK_STATEMENT_SECONDS
 from trading_engine.lifecycles import ORDER_MOVES
 from trading_engine.models import OrderStatusEvent
-from trading_engine.prediction_references import REFERENCES, References, Taken
 from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts, shown_value
 from trading_engine.services.imported_facts import Proposed
+from trading_engine.told_records import Finding, Taken, judge_of
 
 __all__ = ["Judged", "judge_batch", "store_batch_of_imports"]
 
@@ -105,11 +105,7 @@ def _count(one: Judged, verdict: Verdict) -> None:
 def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID | None, using: str) -> list[Judged]:
     """Return what is known already of each record, and in `fresh` and `moves` what is not. Stores nothing."""
     facts = [one.fact for record in records for one in record]
-    references = {
-        kind: References(kind, [fact for fact in facts if fact.kind == kind], using=using)
-        for kind in REFERENCES.keys() & {fact.kind for fact in facts}
-    }
-    judging = _Judging(_known([fact for fact in facts if fact.kind not in REFERENCES], account, using), references)
+    judging = _Judging(_known(facts, account, using))
     found = [judging.judge(record) for record in records]
     judging.settle(using)
     return found
@@ -118,10 +114,12 @@ def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID | None, 
 class _Judging:
     """The records of one batch, one after the other."""
 
-    def __init__(self, known: Mapping[tuple[str, Any, Any], _Known], references: Mapping[str, References]) -> None:
-        self._known, self._references = known, references
+    def __init__(self, known: Mapping[tuple[str, Any, Any], _Known]) -> None:
+        self._known = known
         self._seen: dict[UUID, Fact] = {}
         self._doubtful: list[tuple[Judged, Proposed, _Known]] = []
+        # Those of which a later one replaces what is stored.
+        self._replacing: dict[str, list[tuple[Judged, Fact]]] = defaultdict(list)
         # Orders that are stored under another id than the one that the source's key makes.
         self._renamed: dict[UUID, UUID] = {}
 
@@ -130,9 +128,8 @@ class _Judging:
         judged = Judged()
         for proposed in record:
             fact = self._with_order(proposed.fact)
-            if fact.kind in self._references:
-                if not self._told(judged, fact):
-                    break
+            if judge_of(fact.kind) is not None:
+                self._replacing[fact.kind].append((judged, fact))
                 continue
             stored = self._known.get(_key(fact))
             if stored is not None:
@@ -143,25 +140,6 @@ class _Judging:
                 self._seen[fact.id] = fact
                 judged.fresh.append(fact)
         return judged
-
-    def _told(self, judged: Judged, fact: Fact) -> bool:
-        """Judge a row that moves: new, moved on, known, told otherwise; return whether it can be stored at all."""
-        try:
-            told = self._references[fact.kind].take(fact)
-        except RejectedRecordError as exc:
-            # The rest of its record belongs to it.
-            judged.refusal, judged.fresh, judged.moves = exc, [], []
-            return False
-        if told.refused:
-            fields = {name: (shown_value(held), shown_value(new)) for name, (held, new) in told.refused.items()}
-            judged.conflicts.append(Conflict(fact, fields))
-        elif told.taken is Taken.NEW:
-            judged.fresh.append(fact)
-        elif told.taken is Taken.CHANGED:
-            judged.moves.append(fact)
-        else:
-            judged.duplicates += 1
-        return True
 
     def settle(self, using: str) -> None:
         """Judge facts whose digest differs from the stored one: a file that says less, and nothing else, agrees."""
@@ -175,6 +153,11 @@ class _Judging:
                     judged.conflicts.append(Conflict(proposed.fact, differing))
                 else:
                     _same(judged, proposed, stored)
+        for kind, told in self._replacing.items():
+            judge = judge_of(kind)
+            taken = judge([fact for _judged, fact in told], using) if judge is not None else []
+            for (judged, fact), came in zip(told, taken, strict=True):
+                _replaces(judged, fact, came)
 
     def _with_order(self, fact: Fact) -> Fact:
         order = fact.values.get("order")
@@ -193,6 +176,20 @@ class _Judging:
             _same(judged, own, stored)
         else:
             self._doubtful.append((judged, own, stored))
+
+
+def _replaces(judged: Judged, fact: Fact, came: Finding) -> None:
+    """Take in what became of a record that a later one replaces."""
+    if came is Taken.KNOWN:
+        judged.duplicates += 1
+    elif isinstance(came, Taken):
+        (judged.fresh if came is Taken.NEW else judged.moves).append(fact)
+    elif isinstance(came, RejectedRecordError):
+        # What is told with it belongs to it.
+        judged.refusal, judged.fresh, judged.moves = came, [], []
+    else:
+        fields = {name: (shown_value(stored), shown_value(told)) for name, (stored, told) in came.items()}
+        judged.conflicts.append(Conflict(fact, fields))
 
 
 def _same(judged: Judged, proposed: Proposed, stored: _Known) -> None:
@@ -244,6 +241,8 @@ def _known(facts: Sequence[Fact], account: UUID | None, using: str) -> dict[tupl
     """Return what is stored of `facts`, by the key of the source or else by id."""
     asked: dict[tuple[str, Any], list[Any]] = defaultdict(list)
     for fact in facts:
+        if judge_of(fact.kind) is not None:
+            continue
         kind, venue, key = _key(fact)
         asked[kind, venue].append(key)
     found: dict[tuple[str, Any, Any], _Known] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from friren.accounts import AccountHandle
@@ -11,18 +10,12 @@ from friren.core.ids import natural_id
 from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact, make_fact, spec_named
 from trading_engine.data.importers.records import Entry, Told
-from trading_engine.prediction_facts import event_fact, market_fact, market_snapshot_fact
 from trading_engine.symbols import symbol_key
+from trading_engine.told_records import Maker, maker_of
 from trading_engine.trade_facts import TRADE_PARAMETERS, fact_key, fill_fact, order_fact
 
 __all__ = ["Proposed", "proposed_facts"]
 
-# What belongs to no account.
-_OF_NO_BOOKS: Final[Mapping[str, Callable[[dict[str, Any]], Fact]]] = {
-    "prediction_event": event_fact,
-    "prediction_market": market_fact,
-    "prediction_market_snapshot": lambda told: market_snapshot_fact(**told),
-}
 # A state that a row comes to, and that is no part of what was told of it first.
 _STATUS: Final = "status"
 
@@ -52,10 +45,8 @@ def proposed_facts(account: AccountHandle | None, entry: Entry) -> list[Proposed
 
 def _proposed(account: AccountHandle | None, told: Told) -> Proposed:
     keywords = dict(told.keywords)
-    if (make := _OF_NO_BOOKS.get(told.kind)) is not None:
-        return Proposed(make(keywords))
     if account is None:
-        raise TypeError(f"a {told.kind} is of an account")
+        return Proposed(maker_of(told.kind)(None, keywords))
     venue = keywords.get("venue") or ""
     if key := keywords.get("round_trip"):
         keywords["round_trip"] = natural_id("round_trip", account.id, venue, key)
@@ -67,9 +58,12 @@ def _proposed(account: AccountHandle | None, told: Told) -> Proposed:
         status = keywords.pop(_STATUS)
         fact = order_fact(account, **keywords)
         return Proposed(fact.with_values(status=status), told.moved_at)
-    if told.kind == "cash_movement":
-        return Proposed(_cash_movement(account, keywords))
-    return Proposed(_corporate_action(account, keywords))
+    return Proposed(_make(told.kind)(account, keywords))
+
+
+def _make(kind: str) -> Maker:
+    own = {"cash_movement": _cash_movement, "corporate_action": _corporate_action}
+    return own[kind] if kind in own else maker_of(kind)
 
 
 def _cash_movement(account: AccountHandle, told: dict[str, Any]) -> Fact:
