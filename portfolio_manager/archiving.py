@@ -20,6 +20,7 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
     ReconciliationBreak,
     RiskMetrics,
     TradeIdea,
@@ -69,5 +70,6 @@ def register_all() -> None:
     for model in BOOKS:
         register_kept(model, "the books stay whole, closed periods too")
     register_kept(ReconciliationBreak, "the next reconciliation looks for what was found before")
+    register_kept(ProfitPeak, "one row per account")
     for kept in (PortfolioSnapshot, RiskMetrics):
         register_kept(kept, "one row a day is kept for good")

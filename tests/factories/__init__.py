@@ -18,6 +18,7 @@ from tests.factories.books import (
     PeriodCheckpointFactory,
     PositionFactory,
     PositionFillFactory,
+    ProfitPeakFactory,
     RiskMetricsFactory,
 )
 from tests.factories.decisions import (
@@ -128,6 +129,7 @@ __all__ = [
     "PredictionMarketFactory",
     "PriceFactory",
     "PriceRevisionFactory",
+    "ProfitPeakFactory",
     "ReconciliationBreakFactory",
     "RegimeHistoryFactory",
     "RiskConfigFactory",

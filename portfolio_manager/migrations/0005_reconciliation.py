@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_seed'),
-        ('portfolio_manager', '0003_seen_stays_as_seen'),
+        ('portfolio_manager', '0004_profit_peaks'),
         ('trading_engine', '0006_seen_stays_as_seen'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
