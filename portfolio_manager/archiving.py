@@ -20,6 +20,7 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
     RiskMetrics,
     TradeIdea,
 )
@@ -67,5 +68,6 @@ def register_all() -> None:
     register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
     for model in BOOKS:
         register_kept(model, "the books stay whole, closed periods too")
+    register_kept(ProfitPeak, "one row per account")
     for kept in (PortfolioSnapshot, RiskMetrics):
         register_kept(kept, "one row a day is kept for good")

@@ -18,6 +18,7 @@ from tests.factories.books import (
     PeriodCheckpointFactory,
     PositionFactory,
     PositionFillFactory,
+    ProfitPeakFactory,
     RiskMetricsFactory,
 )
 from tests.factories.decisions import (
@@ -127,6 +128,7 @@ __all__ = [
     "PredictionMarketFactory",
     "PriceFactory",
     "PriceRevisionFactory",
+    "ProfitPeakFactory",
     "RegimeHistoryFactory",
     "RiskConfigFactory",
     "RiskMetricsFactory",
