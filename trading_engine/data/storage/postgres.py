@@ -12,11 +12,12 @@ from django.utils import timezone
 from friren.accounts import AccountHandle, find_account
 from friren.errors import ConfigurationError, DatabaseUnavailableError
 from friren.persistence.facts import Fact
+from friren.persistence.groups import group_of
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.recorder import Recorder
-from trading_engine.data.importers.records import Entry
+from trading_engine.data.importers.records import Entry, Told
 from trading_engine.data.prescient import Table, record_of, table_named
-from trading_engine.data.prescient.telling import current_signals, told_of
+from trading_engine.data.prescient.telling import current_rows, told_of
 from trading_engine.data.storage.base import Record, Side, Written
 from trading_engine.data.storage.stored import Reader, reader_of
 from trading_engine.services.imported_facts import proposed_facts
@@ -51,6 +52,8 @@ class PostgresStorage:
         if is_.is_document:
             within = table_named("positions")
             told += [(within, record_of(within, each)[0]) for one in documents for each in one.get("positions") or ()]
+        if is_.stage == "markets":
+            return self._save_many(is_, told)
         facts = [fact for fact in self._facts(is_, told) if (fact.id, fact.digest) not in self._stored]
         if not facts:
             return Written(database=Side.DUPLICATE)
@@ -82,9 +85,26 @@ class PostgresStorage:
         batch = max((record["timestamp"] for of, record in told if of.name == "signals"), default=None)
         found = [one for of, record in told for one in told_of(of, record, batch=batch)]
         if is_.name == "signals":
-            found.append(current_signals(batch, timezone.now()))
-        for proposed in proposed_facts(self.account, Entry(0, "", found)):
-            yield proposed.fact
+            found.append(current_rows(is_, [] if batch is None else [batch], timezone.now()))
+        return self._proposed(found)
+
+    def _proposed(self, told: list[Told]) -> Iterator[Fact]:
+        return (proposed.fact for proposed in proposed_facts(self.account, Entry(0, "", told)))
+
+    def _together(self, told: list[Told]) -> Fact:
+        facts = list(self._proposed(told))
+        return group_of(facts) if len(facts) > 1 else facts[0]
+
+    def _save_many(self, is_: Table, told: list[tuple[Table, dict[str, Any]]]) -> Written:
+        """Save rows that move and belong to no account, batch by batch; then say which are the current ones."""
+        at = timezone.now()
+        receipt = self.recorder.record_many([told_of(of, record, at=at) for of, record in told], self._together)
+        if receipt.rejected:
+            raise receipt.rejected[0][1]
+        keys = [record[is_.key[0]] for _of, record in told]
+        (note,) = self._proposed([current_rows(is_, keys, at)])
+        side = _side([self.recorder.record(note)])
+        return Written(database=Side.JOURNALED if receipt.journaled or receipt.buffered else side)
 
     def _remember(self, facts: list[Fact], receipts: list[Receipt]) -> None:
         if len(self._stored) > REMEMBERED_MAX:

@@ -6,20 +6,24 @@ Upper floors register how the tables are read whose rows are theirs.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
+from trading_engine.current_rows import current_keys
 from trading_engine.data.prescient.telling import CLOSED, EXIT, VENUE
-from trading_engine.models import Signal, SignalArchive, Trade
-from trading_engine.signal_records import current_batch
+from trading_engine.models import PredictionEvent, PredictionMarket, Signal, SignalArchive, Trade
+from trading_engine.signal_records import batch_of
 
 __all__ = ["Reader", "reader_of", "register_reader"]
 
 # Rows that are in memory at once.
 CHUNK_ROWS: Final = 2_000
+_SIZE: Final = ("liquidity", "volume", "volume24hr")
 _OPENS: Final = ("buy_yes", "buy_no")
 
 Reader = Callable[[UUID, str], Iterator[dict[str, Any]]]
@@ -104,9 +108,10 @@ def _status(row: dict[str, Any]) -> str:
 
 def _signals(account: UUID, using: str) -> Iterator[dict[str, Any]]:
     """Yield the signals that were given last, together."""
-    batch = current_batch(account, using=using)
-    signals = Signal.objects.using(using).filter(account=account, kind="PREDICTION", batch_id=batch)
-    for row in signals.order_by().select_related("trade") if batch else ():
+    given = [dt.datetime.fromisoformat(at) for at in current_keys(account, "signals", using=using)]
+    batches = [batch_of(account, VENUE, at) for at in given]
+    signals = Signal.objects.using(using).filter(account=account, kind="PREDICTION", batch_id__in=batches)
+    for row in signals.order_by().select_related("trade"):
         yield {
             "timestamp": row.timestamp,
             "market_id": row.market_id,
@@ -136,9 +141,33 @@ def _archives(account: UUID, using: str) -> Iterator[dict[str, Any]]:
         yield {name: getattr(row, name) for name in names}
 
 
+def _events(table: str, account: UUID, using: str) -> Iterator[dict[str, Any]]:
+    rows = PredictionEvent.objects.using(using).filter(event_id__in=current_keys(account, table, using=using))
+    for row in rows.order_by().iterator(CHUNK_ROWS):
+        names = ("event_id", "title", *_SIZE, "days_until_end", "event_data")
+        found = {name: getattr(row, name) for name in names}
+        yield {**found, "slug": row.slug or None, "start_date": row.starts_at, "end_date": row.ends_at}
+
+
+def _markets(account: UUID, using: str) -> Iterator[dict[str, Any]]:
+    rows = PredictionMarket.objects.using(using).filter(market_id__in=current_keys(account, "markets", using=using))
+    for row in rows.order_by().iterator(CHUNK_ROWS):
+        names = ("market_id", "question", *_SIZE, "yes_price", "no_price", "market_conviction", "market_data")
+        found = {name: getattr(row, name) for name in names}
+        yield {
+            **found,
+            "event_id": row.event_id,
+            "event_title": row.event_title or None,
+            "event_end_date": row.event_ends_at,
+        }
+
+
 _readers: Final[dict[str, Reader]] = {
     "trades": _trades,
     "positions": _positions,
     "signals": _signals,
     "signal_archives": _archives,
+    "raw_events": partial(_events, "raw_events"),
+    "events": partial(_events, "events"),
+    "markets": _markets,
 }

@@ -10,7 +10,7 @@ import pytest
 from friren.errors import ConfigurationError, KeyReusedError, RejectedRecordError
 from trading_engine.data.storage import Side
 
-TABLES = ["trades", "portfolio_history", "signal_archives", "signals"]
+TABLES = ["trades", "portfolio_history", "signal_archives", "signals", "raw_events", "events", "markets"]
 
 
 @pytest.fixture(params=["files", "rows", "hybrid"])
@@ -26,6 +26,7 @@ def records(tree):
         "portfolio_history": tree.history,
         "signal_archives": archives,
         "signals": tree.signals,
+        **{name: getattr(tree, name) for name in ("raw_events", "events", "markets")},
     }
 
 
@@ -80,6 +81,19 @@ def test_signals_are_those_that_were_saved_last_even_none(storage, tree, agreed)
 
     assert agreed("signals", held) == agreed("signals", later)
     assert storage.load("signals") == []
+
+
+def test_markets_are_those_that_were_saved_last(storage, tree, agreed):
+    storage.save("markets", tree.markets)
+    moved = [{**market, "volume24hr": 7, "outcomePrices": '["0.5", "0.5"]'} for market in tree.markets[2:]]
+
+    storage.save("markets", moved)
+    held = storage.load("markets")
+    storage.save("markets", [])
+
+    assert agreed("markets", held) == agreed("markets", moved)
+    assert held[0]["market_data"]["conditionId"] == tree.markets[2]["conditionId"]
+    assert storage.load("markets") == []
 
 
 def test_an_executed_signal_names_its_trade(storage, tree, agreed):

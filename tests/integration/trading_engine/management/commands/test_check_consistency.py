@@ -11,6 +11,7 @@ from django.db import connections
 
 from friren.accounts import open_account
 from tests.prescient_tree import Tree
+from trading_engine.data.prescient import TABLES
 from trading_engine.data.storage import FileStorage, HybridStorage, PostgresStorage, StorageMode
 from trading_engine.data.storage.mode import FLAGS
 from trading_engine.management.commands import benchmark_reads, check_consistency, migration_status
@@ -53,6 +54,8 @@ def both(root, tmp_path):
     storage.save("portfolio", [tree.portfolio])
     storage.save("portfolio_history", tree.history)
     storage.save("signal_archives", tree.archives["2025-10"])
+    for table in ("raw_events", "events", "markets"):
+        storage.save(table, getattr(tree, table))
     yield storage
     storage.close()
 
@@ -66,9 +69,8 @@ def test_both_sides_the_same(both):
     assert trades["sum"]["file"] == trades["sum"]["database"]
     assert trades["sum"]["file"]["amount"] == "600"
     assert trades["digest"]["file"] == trades["digest"]["database"] != "0" * 32
-    assert {name: one["ok"] for name, one in report["per_table"].items()} == dict.fromkeys(
-        ["trades", "portfolio", "positions", "portfolio_history", "signal_archives", "signals"], True
-    )
+    assert set(report["per_table"]) == {table.name for table in TABLES}
+    assert {one["ok"] for one in report["per_table"].values()} == {True}
 
 
 def test_a_digit_a_missing_row_and_an_extra_row_are_each_named(both, root, capsys):
@@ -104,6 +106,12 @@ def test_a_digit_a_missing_row_and_an_extra_row_are_each_named(both, root, capsy
         (("trades/current_signals.json", '"executed": true', '"executed": false'), "signals", "executed"),
         (("history/portfolio_history.json", '"balance": 9400', '"balance": 9400.01'), "portfolio_history", "balance"),
         (("history/signals_archive_2025-10.json", '"amount": 100', '"amount": 10'), "signal_archives", "signals_data"),
+        (
+            ("events/filtered_events.json", '"volume": 311846722.482737', '"volume": 311846722.482738'),
+            "events",
+            "volume",
+        ),
+        (("markets/filtered_markets.json", '"volume": "23286094.862589"', '"volume": "3"'), "markets", "volume"),
     ],
 )
 def test_a_difference_is_named_in_every_table(both, root, change, table, field):
