@@ -19,6 +19,7 @@ from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, chec
 from trading_engine.models import MarketRegime, Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.moves import move_together
+from trading_engine.pairs import records as pair_records
 from trading_engine.regime_intervals import store_regime
 from trading_engine.services import price_records
 
@@ -34,13 +35,16 @@ def register() -> None:
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime, makes=MarketRegime)
-    for module in (signal_moves, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series):
+    for module in (
+        signal_moves, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series, pair_records,
+    ):  # fmt: skip
         module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))
     register_policy("trade", KindPolicy(synced=True, happened=True))
     register_policy("trade_status_event", KindPolicy(synced=True, ordered=True, happened=True))
     register_policy("regime_history", KindPolicy(ordered=True))
+    register_policy("trading_pair", KindPolicy(ordered=True))
 
 
 def move_order(fact: Fact, *, using: str) -> Receipt:

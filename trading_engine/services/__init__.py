@@ -2,6 +2,7 @@
 
 from trading_engine.services.backtest_recorder import BacktestRecorder
 from trading_engine.services.model_tracker import ModelTracker
+from trading_engine.services.pair_recorder import PairRecorder
 from trading_engine.services.price_recorder import PriceRecorder
 from trading_engine.services.regime_logger import RegimeLogger
 from trading_engine.services.sentiment_logger import SentimentLogger
@@ -12,6 +13,7 @@ from trading_engine.services.trade_logger import TradeLogger
 __all__ = [
     "BacktestRecorder",
     "ModelTracker",
+    "PairRecorder",
     "PriceRecorder",
     "RegimeLogger",
     "SentimentLogger",
