@@ -8,8 +8,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_seed'),
-        ('portfolio_manager', '0003_seen_stays_as_seen'),
-        ('trading_engine', '0006_seen_stays_as_seen'),
+        ('portfolio_manager', '0005_reconciliation'),
+        ('trading_engine', '0007_pair_columns'),
     ]
 
     operations = [
