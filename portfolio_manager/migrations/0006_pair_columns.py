@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('core', '0002_seed'),
         ('portfolio_manager', '0005_reconciliation'),
-        ('trading_engine', '0007_pair_columns'),
+        ('trading_engine', '0008_pair_columns'),
     ]
 
     operations = [

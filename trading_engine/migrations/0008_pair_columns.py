@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_seed'),
-        ('trading_engine', '0006_seen_stays_as_seen'),
+        ('trading_engine', '0007_prediction_markets'),
     ]
 
     operations = [
