@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from friren.operations.admin.columns import is_empty, shown
-from friren.operations.admin.panels import Heading, Panel, register_panel
+from friren.operations.admin.panels import Heading, Panel, register_tool
 from portfolio_manager.explaining import Explanation, explain_trade
 from portfolio_manager.models import AccountSnapshot, DecisionHistory, Position, PositionFill, TradeIdea
 from trading_engine.models import (
@@ -105,7 +105,7 @@ def require_view(request: HttpRequest, *wanted: Model) -> None:
         raise PermissionDenied
 
 
-def explanation_link(trade: Any, text: str = "Why it was made, and what came of it") -> Any:
+def explanation_link(trade: Any, text: str = "Explanation") -> Any:
     """Return a link to the page that explains a trade."""
     return format_html('<a href="{}">{}</a>', reverse("admin:friren_explanation", args=[trade]), text)
 
@@ -191,10 +191,9 @@ def _gate(found: Explanation) -> Panel:
     return Panel("Risk gate", rows, headings=[Heading(text) for text in ("At", "Rule", "Found", "Limit", "Leads to")])
 
 
-def _link_panel(row: Any) -> Panel | None:
+def _tool(row: Any) -> Any:
     trade = row.pk if isinstance(row, Trade) else row.trade_id
-    return None if trade is None else Panel("Explanation", [("From signal to outcome", explanation_link(trade))])
+    return None if trade is None else explanation_link(trade)
 
 
-for _model in (Trade, TradeIdea, Position):
-    register_panel(_model, _link_panel, place=0)
+register_tool(_tool, Trade, TradeIdea, Position)

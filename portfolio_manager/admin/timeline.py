@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from friren.core.models import Account, User
 from friren.errors import RejectedRecordError
 from friren.operations.admin.columns import shown
-from friren.operations.admin.panels import Panel, register_panel
+from friren.operations.admin.panels import register_tool
 from friren.persistence.reads import newest_first
 from portfolio_manager.admin.explanation import TEMPLATE, breaches_of, cell, explanation_link, page_link, require_view
 from portfolio_manager.models import DecisionHistory, TradeIdea
@@ -107,11 +107,9 @@ def _entry(row: Any, names: Mapping[int, str], trades: Mapping[UUID, UUID | None
     }
 
 
-def _link_panel(row: Any) -> Panel:
+def _tool(row: Any) -> Any:
     kind = "idea" if isinstance(row, TradeIdea) else "account"
-    url = reverse(f"admin:friren_decisions_of_{kind}", args=[row.pk])
-    return Panel("Decisions in time", [("Timeline", format_html('<a href="{}">What was decided</a>', url))])
+    return format_html('<a href="{}">Timeline</a>', reverse(f"admin:friren_decisions_of_{kind}", args=[row.pk]))
 
 
-for _model in (TradeIdea, Account):
-    register_panel(_model, _link_panel, place=2)
+register_tool(_tool, TradeIdea, Account)
