@@ -16,11 +16,13 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import (
     prediction_outcomes,
+    prediction_references,
     run_records,
     sentiment_links,
     signal_moves,
     signal_records,
     snapshot_series,
+    system_notes,
 )
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import MarketRegime, Order, Trade
@@ -43,6 +45,7 @@ def register() -> None:
     register_handler("regime_history", store_regime, makes=MarketRegime)
     modules = (
         signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
+        prediction_references, system_notes,
     )  # fmt: skip
     for module in modules:
         module.register()

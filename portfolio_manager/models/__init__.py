@@ -5,6 +5,7 @@ from portfolio_manager.models.facts import CashMovement, CorporateAction, Market
 from portfolio_manager.models.ideas import DecisionHistory, IdeaOutcome, TradeIdea
 from portfolio_manager.models.journal import TradingJournal
 from portfolio_manager.models.peaks import ProfitPeak
+from portfolio_manager.models.reconciliation import ReconciliationBreak
 from portfolio_manager.models.risk import RiskMetrics
 from portfolio_manager.models.snapshots import AccountSnapshot, AccountTotals, PortfolioHistory, PortfolioSnapshot
 from portfolio_manager.models.strategies import RiskConfig, Strategy
@@ -28,6 +29,7 @@ __all__ = [
     "Position",
     "PositionFill",
     "ProfitPeak",
+    "ReconciliationBreak",
     "RiskConfig",
     "RiskMetrics",
     "Strategy",
