@@ -99,7 +99,8 @@ def save_model(shelf: Path, model: TrainedModel) -> Path:
     """
     Write a model and its versions, in place of those there were; return its folder.
 
-    The manifest is exchanged last and at once: whoever loads meanwhile gets the old model or the new one.
+    The manifest is exchanged last and at once: whoever loads meanwhile gets the old model or the new one. For them,
+    the files of versions that are no longer in it stay.
     """
     folder = shelf / check_model_id(model.model_id)
     folder.mkdir(parents=True, exist_ok=True)

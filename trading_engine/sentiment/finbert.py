@@ -54,8 +54,7 @@ class FinbertScorer:
         self._inputs = [each.name for each in self._session.get_inputs()]
         if unknown := set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"}:
             raise ConfigurationError(f"{model} wants {', '.join(sorted(unknown))}, which no BERT classifier does")
-        with model.open("rb") as stream:
-            self.model_id = f"finbert-{hashlib.file_digest(stream, 'sha256').hexdigest()[:16]}"
+        self.model_id = f"finbert-{_digest(folder)[:16]}"
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Return a score of each text, in their order."""
@@ -91,6 +90,15 @@ def _file(folder: Path, name: str) -> Path:
     if not (path := folder / name).is_file():
         raise ConfigurationError(f"there is no {name} in {folder}: name the folder of an exported model")
     return path
+
+
+def _digest(folder: Path) -> str:
+    """Return the SHA-256 of the model; large ones keep their weights in files beside it."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("model.onnx*")):
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _labels(path: Path) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ class TrainingReport:
     Attributes:
         folder: where the model lies.
         versions: oldest first.
-        stored, duplicates, journaled: predictions that are new, were there, and wait on this machine's disk.
+        stored, duplicates: predictions that are new, and were there.
+        journaled: predictions and outcomes that wait on this machine's disk.
         resolved: outcomes that are new.
         rejected: predictions and outcomes that were refused, in words; none unless something else logged them.
     """
@@ -142,7 +143,7 @@ def _log(
     resolved = tracker.resolve_predictions(_outcomes(model_id, version, pairs))
     report.stored += tracked.stored
     report.duplicates += tracked.duplicates
-    report.journaled += tracked.journaled + tracked.buffered
+    report.journaled += sum(each.journaled + each.buffered for each in (tracked, resolved))
     report.resolved += resolved.stored
     report.rejected.extend(_refusals(tracked) + _refusals(resolved))
 
