@@ -11,7 +11,7 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
-from portfolio_manager.booking.database import query
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["PNL_KEYS", "Pnl", "PnlByKey", "check_key", "read_pnl", "unknown_pnl"]
 
@@ -113,7 +113,7 @@ def read_pnl(
 ) -> list[tuple[str, Pnl]]:
     """Return (key, profit and loss) per key and currency, in their order; `by` is one of PNL_KEYS."""
     parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
-    rows = query(using, _PNL.format(key=PNL_KEYS[by]), parameters)
+    rows = query_whole(using, _PNL.format(key=PNL_KEYS[by]), parameters)
     return [
         (
             key,
