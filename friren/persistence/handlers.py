@@ -229,9 +229,10 @@ def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> 
 
 def _archived(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Mapping[str, Any]:
     """Return id and digest of a fact that is in the archive: its insert was passed over, and its table lacks it."""
-    if "id" not in key:
-        return archived_by_key(spec.model._meta.db_table, key, using) or {}
-    known = archived_digests(spec.model._meta.db_table, [fact.id], using)
+    table = spec.model._meta.db_table
+    if fact.values.get("external_id") and (found := archived_by_key(table, key, using)) is not None:
+        return found
+    known = archived_digests(table, [fact.id], using) if "id" in key else {}
     return {"id": fact.id, "digest": known[fact.id]} if known else {}
 
 

@@ -25,7 +25,7 @@ from portfolio_manager.booking.state import Locked, last_seq
 from portfolio_manager.booking.whole import query_whole
 from portfolio_manager.models import PeriodCheckpoint
 
-__all__ = ["close_books"]
+__all__ = ["close_books", "standing"]
 
 
 def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using: str) -> PeriodCheckpoint:
@@ -62,7 +62,7 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
             account=account,
             closes_at=at,
             closed_by=closed_by,
-            **_standing(books, at),
+            **standing(books, at),
         )
         apply_within(checkpoint, using=using)
         Account.objects.using(using).filter(id=account).update(closed_until=at)
@@ -97,7 +97,7 @@ _FACTS: Final = """
 """
 
 
-def _standing(books: Locked, at: dt.datetime) -> dict[str, Any]:
+def standing(books: Locked, at: dt.datetime) -> dict[str, Any]:
     """Return the checkpoint's figures: cash, positions, and what identifies the facts they come from."""
     parameters = {"account": books.account, "at": at}
     cash: dict[str, Decimal] = dict(

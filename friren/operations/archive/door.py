@@ -92,9 +92,11 @@ _TRIGGER: Final = """
     WHEN (NEW.{time} < '{horizon}'::timestamptz) EXECUTE FUNCTION {schema}.{function}('{horizon}')
 """
 _HORIZON: Final = "SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgname = %s"
-_GUARDS: Final = (
-    "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgname LIKE 'pgtrigger_no_delete_%%'"
-)
+# Those against DELETE, and against facts of a closed period, which come back to it.
+_GUARDS: Final = """
+    SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s)
+    AND (tgname LIKE 'pgtrigger_no_delete_%%' OR tgname LIKE 'pgtrigger_period_open_%%')
+"""
 
 
 def close_archive(policy: ArchivePolicy, using: str) -> None:
