@@ -23,6 +23,8 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
+    ReconciliationBreak,
     RiskMetrics,
     TradeIdea,
 )
@@ -94,5 +96,7 @@ def register_all() -> None:
     register_bundle(Bundle(BOOKS, keeper=BookArchive(), days=trades, companions=companions))
     for model in KEPT:
         register_kept(model, "few rows, and the books are read by them")
+    register_kept(ReconciliationBreak, "the next reconciliation looks for what was found before")
+    register_kept(ProfitPeak, "one row per account")
     for kept in (PortfolioSnapshot, RiskMetrics):
         register_kept(kept, "one row a day is kept for good")

@@ -30,7 +30,7 @@ from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
 from trading_engine.data.bars import Bar
 from trading_engine.models import Symbol
-from trading_engine.regime import RegimeDetector, TrendVolatilityDetector, VixCloses
+from trading_engine.regime import DEFAULT_DETECTOR, RegimeDetector, VixCloses, create_detector
 from trading_engine.services import BacktestRecorder
 from trading_engine.strategies import Strategy, create_strategy
 
@@ -54,6 +54,7 @@ class BacktestPlan:
         strategies: registered names; every strategy trades every symbol.
         label: stands for the strategies in the account's name; their names when "".
         account: name of the book; `<strategy>-<symbols>-<run id>` when "". It must be new.
+        detector: name of the regime detector, see `create_detector`.
         vix: closes for the regime detector.
         starting_cash: in the currency of the symbols.
         commission: per fill.
@@ -64,6 +65,7 @@ class BacktestPlan:
     strategies: Sequence[str]
     label: str = ""
     account: str = ""
+    detector: str = DEFAULT_DETECTOR
     vix: VixCloses | None = None
     starting_cash: Decimal = STARTING_CASH
     commission: Decimal = COMMISSION
@@ -97,21 +99,23 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
         progress: called with the number of bars just done.
 
     Raises:
-        RejectedRecordError: there are no bars, a strategy is unknown, the account is taken, or symbols are
+        RejectedRecordError: there are no bars, a strategy or detector is unknown, the account is taken, or symbols are
             quoted in different currencies.
+        ConfigurationError: the detector needs an extra that is not installed.
         FrirenError, DatabaseError: what went wrong while it ran; the run is then stored as FAILED.
     """
     began = time.perf_counter()
     strategies = _strategies(plan)
+    detectors = {symbol: create_detector(plan.detector, vix=plan.vix) for symbol in plan.symbols}
     instruments = _instruments(plan.symbols)
     run_id = new_id()
     account = open_run_book(
         plan.account or _account_name(plan, run_id), starting_cash=plan.starting_cash, currency=_currency(instruments)
     )
     with BacktestRecorder() as runs:
-        _start(runs, plan, run_id, account, strategies)
+        _start(runs, plan, run_id, account, strategies, detector=detectors[plan.symbols[0]].name)
         try:
-            cycle, counts = _trade(plan, account, strategies, instruments, progress)
+            cycle, counts = _trade(plan, account, strategies, detectors, instruments, progress=progress)
             check_stored_books(account, cycle, runs.recorder)
             report = _report(plan, run_id, account, cycle, counts)
             runs.finish_run(run_id, **_figures(report))
@@ -176,6 +180,8 @@ def _start(
     run_id: UUID,
     account: AccountHandle,
     strategies: Mapping[str, Sequence[Strategy]],
+    *,
+    detector: str,
 ) -> None:
     starts_at, ends_at = plan.period
     runs.start_run(
@@ -190,7 +196,7 @@ def _start(
             "symbols": list(plan.symbols),
             "starting_cash": plain(plan.starting_cash),
             "commission": plain(plan.commission),
-            "regime_detector": TrendVolatilityDetector.name,
+            "regime_detector": detector,
             "vix": plan.vix is not None,
         },
         engine="reference",
@@ -215,10 +221,11 @@ def _trade(
     plan: BacktestPlan,
     account: AccountHandle,
     strategies: Mapping[str, Sequence[Strategy]],
+    detectors: Mapping[str, RegimeDetector],
     instruments: Mapping[str, Instrument],
+    *,
     progress: Callable[[int], None] | None,
 ) -> tuple[TradingCycle, LoopCounts]:
-    detectors: dict[str, RegimeDetector] = {symbol: TrendVolatilityDetector(vix=plan.vix) for symbol in plan.symbols}
     settings = CycleSettings(
         gate=RiskGate(slots=len(plan.strategies) * len(plan.symbols), commission=plan.commission),
         starting_cash=plan.starting_cash,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from portfolio_manager.models import PortfolioSnapshot
 from portfolio_manager.models.choices import SnapshotKind
+from trading_engine.told_records import Taken, register_judge, register_maker
 
 __all__ = ["FIGURES", "book_snapshot", "register", "snapshot_id"]
 
@@ -35,6 +36,8 @@ def register() -> None:
     register_record(KIND, {name: field.wire for name, field in spec_of(PortfolioSnapshot).fields.items()})
     register_handler(KIND, _store, after=(Account,))
     register_policy(KIND, KindPolicy(ordered=True))
+    register_judge(KIND, _judge)
+    register_maker(KIND, lambda account, told: book_snapshot(account, **told))
 
 
 def book_snapshot(
@@ -70,11 +73,31 @@ def _store(fact: Fact, *, using: str) -> Receipt:
         held = rows.select_for_update(no_key=True).get(pk=fact.id)
         if held.created_at == row.created_at:
             return Receipt(fact.id, WriteOutcome.STORED)
-    before = {name: getattr(held, name) for name in (*FIGURES, "timestamp", "source")}
-    after = {name: getattr(row, name) for name in before}
-    if before == after or (held.kind == SnapshotKind.DAILY and row.timestamp < held.timestamp):
+    after = _changes(held, row)
+    if not after:
         return Receipt(fact.id, WriteOutcome.DUPLICATE)
     if held.kind != SnapshotKind.DAILY:
         raise KeyReusedError("timestamp", row.timestamp, "a snapshot of this moment is stored with other figures")
     rows.filter(pk=fact.id).update(**after)
     return Receipt(fact.id, WriteOutcome.STORED)
+
+
+def _changes(held: PortfolioSnapshot, row: PortfolioSnapshot) -> dict[str, Any]:
+    """Return what a reading has otherwise than the one that is held; nothing where it is the same, or an older one."""
+    before = {name: getattr(held, name) for name in (*FIGURES, "timestamp", "source")}
+    after = {name: getattr(row, name) for name in before}
+    older = held.kind == SnapshotKind.DAILY and row.timestamp < held.timestamp
+    return {} if older or before == after else after
+
+
+def _judge(facts: Sequence[Fact], using: str) -> list[Taken]:
+    rows = PortfolioSnapshot.objects.using(using).in_bulk([fact.id for fact in facts])
+    found = []
+    for fact in facts:
+        told = {name: value for name, value in fact.values.items() if name != "account"}
+        held = rows.get(fact.id)
+        if held is None:
+            found.append(Taken.NEW)
+        else:
+            found.append(Taken.CHANGED if _changes(held, PortfolioSnapshot(**told)) else Taken.KNOWN)
+    return found

@@ -21,8 +21,8 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
     TradeIdea,
-    TradingJournal,
 )
 from trading_engine.models import (
     Order,
@@ -59,8 +59,8 @@ Parameters = Mapping[str, Any] | Sequence[Any]
 
 NAMED: Final[tuple[type[models.Model], ...]] = (
     Account, AccountState, CashMovement, CorporateAction, LedgerEntry, MarketResolution, Order, OrderStatusEvent,
-    PortfolioSnapshot, Position, PositionFill, SentimentData, Signal, Symbol, Trade, TradeIdea, TradeSentiment,
-    TradeStatusEvent, TradingJournal,
+    PortfolioSnapshot, Position, PositionFill, ProfitPeak, SentimentData, Signal, Symbol, Trade, TradeIdea,
+    TradeSentiment, TradeStatusEvent,
 )  # fmt: skip
 # What stands for some of the tables instead of themselves, see `standing_for`.
 _instead: Final[ContextVar[tuple[tuple[str, str], ...]]] = ContextVar("friren_books_tables", default=())

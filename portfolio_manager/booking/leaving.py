@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -73,27 +74,29 @@ _GROUPS: Final = f"""
     SELECT kind, array_agg(id) FROM c GROUP BY kind
 """
 # What is to stay of the rows of some groups. An order or a signal is of its own time; all else is of a closed period.
+# `<of …>` stands for what else may refer to such a row.
 _STAYING: Final = f"""
     SELECT 'position', p.id FROM {{Position}} p WHERE p.id = ANY(%(position)s) AND (
         p.account_id <> %(account)s OR p.status <> 'closed' OR p.closed_at >= %(closed)s
-        OR EXISTS (SELECT FROM {{TradingJournal}} j WHERE j.position_id = p.id))
+        <of position>)
     UNION ALL SELECT 'trade', t.id FROM {{Trade}} t WHERE t.id = ANY(%(trade)s) AND (
         t.account_id <> %(account)s OR t.executed_at >= %(closed)s
         -- Not booked yet, or busted and still in the books.
         OR (t.status = '{TradeStatus.BUSTED}') = EXISTS (SELECT FROM {{PositionFill}} f WHERE f.trade_id = t.id)
         OR EXISTS (SELECT FROM {{TradeStatusEvent}} e WHERE e.trade_id = t.id AND e.occurred_at >= %(until)s)
-        OR EXISTS (SELECT FROM {{TradeIdea}} i WHERE i.trade_id = t.id)
-        OR EXISTS (SELECT FROM {{TradingJournal}} j WHERE j.trade_id = t.id))
+        <of trade>)
     UNION ALL SELECT 'order', o.id FROM {{Order}} o WHERE o.id = ANY(%(order)s) AND (
         o.account_id <> %(account)s OR o.requested_at >= %(until)s
         OR o.status IN ({", ".join(f"'{status}'" for status in OPEN_ORDER_STATUSES)})
         OR EXISTS (SELECT FROM {{OrderStatusEvent}} e WHERE e.order_id = o.id AND e.occurred_at >= %(until)s)
-        OR EXISTS (SELECT FROM {{TradeIdea}} i WHERE i.order_id = o.id))
+        <of order>)
     UNION ALL SELECT 'signal', s.id FROM {{Signal}} s WHERE s.id = ANY(%(signal)s) AND (
-        s.account_id <> %(account)s OR s.timestamp >= %(until)s)
+        s.account_id <> %(account)s OR s.timestamp >= %(until)s
+        <of signal>)
     UNION ALL SELECT 'cash', m.id FROM {{CashMovement}} m WHERE m.id = ANY(%(cash)s) AND (
         m.account_id <> %(account)s OR m.occurred_at >= %(closed)s
-        OR NOT EXISTS (SELECT FROM {{LedgerEntry}} l WHERE l.cash_movement_id = m.id AND l.trade_id IS NULL))
+        OR NOT EXISTS (SELECT FROM {{LedgerEntry}} l WHERE l.cash_movement_id = m.id AND l.trade_id IS NULL)
+        <of cash>)
 """
 # What goes with the rows of groups, by the model whose rows these are.
 _HANGING: Final[Mapping[type[models.Model], str]] = {
@@ -115,6 +118,7 @@ _REFERRED: Final = """
 _MODELS: Final[Mapping[str, type[models.Model]]] = {
     "position": Position, "trade": Trade, "order": Order, "signal": Signal, "cash": CashMovement,
 }  # fmt: skip
+_ALIASES: Final = {"position": "p", "trade": "t", "order": "o", "signal": "s", "cash": "m"}
 # Where groups begin, by kind, time and what else is asked: positions with their trades, and what belongs to none.
 _BEGINNINGS: Final = (
     ("position", "closed_at", "b.status = 'closed'"),
@@ -171,7 +175,7 @@ class BookArchive:
         found = _groups({page.kind: page.ids}, using)
         bounds = {"account": owner, "closed": min(span.until, _closed_until(owner, using)), "until": span.until}
         staying: dict[str, list[UUID]] = {}
-        for kind, key in query(using, _STAYING, _told(found) | bounds):
+        for kind, key in query(using, _staying(), _told(found) | bounds):
             staying.setdefault(kind, []).append(key)
         stuck = _groups(staying, using) if staying else {}
         page.passed.update(key for ids in stuck.values() for key in ids)
@@ -205,6 +209,21 @@ def _closed_until(owner: UUID, using: str) -> dt.datetime:
     """Return up to when the books of an account are closed; what is later does not go."""
     found = Account.objects.using(using).filter(id=owner).values_list("closed_until", flat=True).first()
     return found or EARLIEST[0]
+
+
+@functools.cache
+def _staying() -> str:
+    """Return the query for what is to stay; every table that refers to such rows, and does not go, is asked."""
+    text = _STAYING
+    for kind, model in _MODELS.items():
+        fields = [one.field for one in model._meta.related_objects if isinstance(one.field, models.ForeignKey)]
+        conditions = [
+            f'OR EXISTS (SELECT FROM "{field.model._meta.db_table}" x WHERE x."{field.column}" = {_ALIASES[kind]}.id)'
+            for field in fields
+            if field.model not in {*_MODELS.values(), *_HANGING}
+        ]
+        text = text.replace(f"<of {kind}>", "\n        ".join(conditions))
+    return text
 
 
 def _groups(rows: Rows, using: str) -> dict[str, list[UUID]]:

@@ -18,6 +18,7 @@ from tests.factories.books import (
     PeriodCheckpointFactory,
     PositionFactory,
     PositionFillFactory,
+    ProfitPeakFactory,
     RiskMetricsFactory,
 )
 from tests.factories.decisions import (
@@ -28,6 +29,7 @@ from tests.factories.decisions import (
     PortfolioHistoryFactory,
     PortfolioSnapshotFactory,
     PortfolioStateFactory,
+    ReconciliationBreakFactory,
     RiskConfigFactory,
     StrategyFactory,
     TradeIdeaFactory,
@@ -127,6 +129,8 @@ __all__ = [
     "PredictionMarketFactory",
     "PriceFactory",
     "PriceRevisionFactory",
+    "ProfitPeakFactory",
+    "ReconciliationBreakFactory",
     "RegimeHistoryFactory",
     "RiskConfigFactory",
     "RiskMetricsFactory",

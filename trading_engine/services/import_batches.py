@@ -29,6 +29,7 @@ from trading_engine.lifecycles import ORDER_MOVES
 from trading_engine.models import OrderStatusEvent
 from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts, shown_value
 from trading_engine.services.imported_facts import Proposed
+from trading_engine.told_records import Taken, judge_of
 
 __all__ = ["Judged", "judge_batch", "store_batch_of_imports"]
 
@@ -118,6 +119,8 @@ class _Judging:
         self._known = known
         self._seen: dict[UUID, Fact] = {}
         self._doubtful: list[tuple[Judged, Proposed, _Known]] = []
+        # Those of which a later one replaces what is stored.
+        self._replacing: dict[str, list[tuple[Judged, Fact]]] = defaultdict(list)
         # Orders that are stored under another id than the one that the source's key makes.
         self._renamed: dict[UUID, UUID] = {}
 
@@ -126,6 +129,9 @@ class _Judging:
         judged = Judged()
         for proposed in record:
             fact = self._with_order(proposed.fact)
+            if judge_of(fact.kind) is not None:
+                self._replacing[fact.kind].append((judged, fact))
+                continue
             stored = self._known.get(_key(fact))
             if stored is not None:
                 self._held(judged, Proposed(fact, proposed.moved_at), stored)
@@ -148,6 +154,14 @@ class _Judging:
                     judged.conflicts.append(Conflict(proposed.fact, differing))
                 else:
                     _same(judged, proposed, stored)
+        for kind, told in self._replacing.items():
+            judge = judge_of(kind)
+            taken = judge([fact for _judged, fact in told], using) if judge is not None else []
+            for (judged, fact), came in zip(told, taken, strict=True):
+                if came is Taken.KNOWN:
+                    judged.duplicates += 1
+                else:
+                    (judged.fresh if came is Taken.NEW else judged.moves).append(fact)
 
     def _with_order(self, fact: Fact) -> Fact:
         order = fact.values.get("order")
@@ -217,6 +231,8 @@ def _known(facts: Sequence[Fact], account: UUID, using: str) -> dict[tuple[str, 
     """Return what is stored of `facts`, by the key of the source or else by id."""
     asked: dict[tuple[str, Any], list[Any]] = defaultdict(list)
     for fact in facts:
+        if judge_of(fact.kind) is not None:
+            continue
         kind, venue, key = _key(fact)
         asked[kind, venue].append(key)
     found: dict[tuple[str, Any, Any], _Known] = {}

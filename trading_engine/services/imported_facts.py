@@ -11,6 +11,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact, make_fact, spec_named
 from trading_engine.data.importers.records import Entry, Told
 from trading_engine.symbols import symbol_key
+from trading_engine.told_records import Maker, maker_of
 from trading_engine.trade_facts import TRADE_PARAMETERS, fact_key, fill_fact, order_fact
 
 __all__ = ["Proposed", "proposed_facts"]
@@ -52,9 +53,12 @@ def _proposed(account: AccountHandle, told: Told) -> Proposed:
         status = keywords.pop(_STATUS)
         fact = order_fact(account, **keywords)
         return Proposed(fact.with_values(status=status), told.moved_at)
-    if told.kind == "cash_movement":
-        return Proposed(_cash_movement(account, keywords))
-    return Proposed(_corporate_action(account, keywords))
+    return Proposed(_make(told.kind)(account, keywords))
+
+
+def _make(kind: str) -> Maker:
+    own = {"cash_movement": _cash_movement, "corporate_action": _corporate_action}
+    return own[kind] if kind in own else maker_of(kind)
 
 
 def _cash_movement(account: AccountHandle, told: dict[str, Any]) -> Fact:
