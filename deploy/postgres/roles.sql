@@ -133,8 +133,10 @@ GRANT INSERT ("id", "digest", "producer", "account_id", "market_id", "outcome", 
 GRANT INSERT ("id", "digest", "producer", "account_id", "closes_at", "cash", "balances", "positions", "trade_count", "facts_digest", "closed_by_id") ON "portfolio_manager_periodcheckpoint" TO "friren_app_writer";
 GRANT INSERT ("id", "digest", "producer", "account_id", "run_id", "kind", "statement", "venue", "external_id", "trade_id", "field", "ours", "theirs", "payload", "found_at", "resolution", "resolved_at", "resolved_by_id", "note") ON "portfolio_manager_reconciliationbreak" TO "friren_app_writer";
 GRANT UPDATE ("resolution", "resolved_at", "resolved_by_id", "trade_id", "note") ON "portfolio_manager_reconciliationbreak" TO "friren_app_writer";
+GRANT UPDATE ("ai_trading_enabled", "last_halt_reason", "updated_at", "updated_by_id") ON "portfolio_manager_riskconfig" TO "friren_app_writer";
 GRANT INSERT ("id", "digest", "producer", "account_id", "symbol_id", "direction", "entry_price", "entry_range", "stop_loss", "take_profit", "quantity", "expected_hold", "rationale", "confidence_score", "status", "strategy_id", "snapshot_ref", "order_id", "trade_id", "reviewed_by_id", "reviewed_at", "proposed_at", "updated_at") ON "portfolio_manager_tradeidea" TO "friren_app_writer";
 GRANT UPDATE ("status", "reviewed_by_id", "reviewed_at", "order_id", "trade_id", "updated_at") ON "portfolio_manager_tradeidea" TO "friren_app_writer";
+GRANT UPDATE ("position_id") ON "portfolio_manager_tradingjournal" TO "friren_app_writer";
 GRANT INSERT ("id", "digest", "snapshot_ref", "captured_at", "event_time", "currency", "impact_level", "title", "previous_value", "forecast_value", "actual_value") ON "trading_engine_calendarsnapshot" TO "friren_app_writer";
 GRANT INSERT ("id", "digest", "snapshot_ref", "captured_at", "symbol", "timeframe", "open", "high", "low", "close", "volume") ON "trading_engine_candlesnapshot" TO "friren_app_writer";
 GRANT INSERT ("id", "digest", "snapshot_ref", "captured_at", "symbol", "timeframe", "rsi_14", "sma_50", "sma_200", "macd", "atr") ON "trading_engine_indicatorsnapshot" TO "friren_app_writer";
@@ -166,14 +168,14 @@ GRANT SELECT ON "trading_engine_modelperformance", "trading_engine_modelpredicti
 GRANT SELECT ON "trading_engine_pricerevision", "trading_engine_regimehistory", "trading_engine_sentimentdata", "trading_engine_signal", "trading_engine_signalarchive", "trading_engine_symbol", "trading_engine_trade", "trading_engine_tradesentiment" TO "friren_app_writer";
 GRANT SELECT ON "trading_engine_tradestatusevent", "trading_engine_tradingpair" TO "friren_app_writer";
 GRANT INSERT ON "core_account", "core_systemmetadata", "persistence_deadletter", "persistence_journalcursor", "persistence_lossrecord", "portfolio_manager_accountstate", "portfolio_manager_ledgerentry", "portfolio_manager_portfoliosnapshot" TO "friren_app_writer";
-GRANT INSERT ON "portfolio_manager_position", "portfolio_manager_positionfill", "portfolio_manager_profitpeak", "portfolio_manager_riskconfig", "portfolio_manager_riskmetrics", "portfolio_manager_strategy", "portfolio_manager_tradingjournal", "trading_engine_backtestpair" TO "friren_app_writer";
-GRANT INSERT ON "trading_engine_backtestresult", "trading_engine_backtestrun", "trading_engine_marketregime", "trading_engine_predictionevent", "trading_engine_predictionmarket", "trading_engine_symbol", "trading_engine_tradesentiment", "trading_engine_tradingpair" TO "friren_app_writer";
+GRANT INSERT ON "portfolio_manager_position", "portfolio_manager_positionfill", "portfolio_manager_profitpeak", "portfolio_manager_riskmetrics", "trading_engine_backtestpair", "trading_engine_backtestresult", "trading_engine_backtestrun", "trading_engine_marketregime" TO "friren_app_writer";
+GRANT INSERT ON "trading_engine_predictionevent", "trading_engine_predictionmarket", "trading_engine_symbol", "trading_engine_tradesentiment", "trading_engine_tradingpair" TO "friren_app_writer";
 GRANT UPDATE ON "core_systemmetadata", "persistence_deadletter", "persistence_journalcursor", "portfolio_manager_accountstate", "portfolio_manager_ledgerentry", "portfolio_manager_portfoliosnapshot", "portfolio_manager_position", "portfolio_manager_positionfill" TO "friren_app_writer";
-GRANT UPDATE ON "portfolio_manager_profitpeak", "portfolio_manager_riskconfig", "portfolio_manager_riskmetrics", "portfolio_manager_strategy", "portfolio_manager_tradingjournal", "trading_engine_backtestpair", "trading_engine_backtestresult", "trading_engine_backtestrun" TO "friren_app_writer";
-GRANT UPDATE ON "trading_engine_marketregime", "trading_engine_predictionevent", "trading_engine_predictionmarket", "trading_engine_tradingpair" TO "friren_app_writer";
+GRANT UPDATE ON "portfolio_manager_profitpeak", "portfolio_manager_riskmetrics", "trading_engine_backtestpair", "trading_engine_backtestresult", "trading_engine_backtestrun", "trading_engine_marketregime", "trading_engine_predictionevent", "trading_engine_predictionmarket" TO "friren_app_writer";
+GRANT UPDATE ON "trading_engine_tradingpair" TO "friren_app_writer";
 GRANT DELETE ON "core_systemmetadata", "persistence_deadletter", "persistence_journalcursor", "portfolio_manager_accountstate", "portfolio_manager_ledgerentry", "portfolio_manager_portfoliosnapshot", "portfolio_manager_position", "portfolio_manager_positionfill" TO "friren_app_writer";
-GRANT DELETE ON "portfolio_manager_profitpeak", "portfolio_manager_riskconfig", "portfolio_manager_riskmetrics", "portfolio_manager_strategy", "portfolio_manager_tradingjournal", "trading_engine_backtestpair", "trading_engine_backtestresult", "trading_engine_backtestrun" TO "friren_app_writer";
-GRANT DELETE ON "trading_engine_marketregime", "trading_engine_predictionevent", "trading_engine_predictionmarket", "trading_engine_tradingpair" TO "friren_app_writer";
+GRANT DELETE ON "portfolio_manager_profitpeak", "portfolio_manager_riskmetrics", "trading_engine_backtestpair", "trading_engine_backtestresult", "trading_engine_backtestrun", "trading_engine_marketregime", "trading_engine_predictionevent", "trading_engine_predictionmarket" TO "friren_app_writer";
+GRANT DELETE ON "trading_engine_tradingpair" TO "friren_app_writer";
 DO $$
 DECLARE
     somebody name := 'friren_app_writer';
