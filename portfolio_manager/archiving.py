@@ -45,7 +45,7 @@ __all__ = ["register_all"]
 
 BOOKS: Final = "books"
 KEPT: Final = (AccountState, CorporateAction, MarketResolution, PeriodCheckpoint)
-# Of closed periods, whole groups of rows at a time: the model, its time, and the columns by which it is found there.
+# Of closed periods, whole knots of rows at a time: the model, its time, and the columns by which it is found there.
 GOING: Final[tuple[tuple[type[models.Model], str, tuple[str, ...]], ...]] = (
     (Position, "closed_at", ("account_id", "trade_id")),
     (PositionFill, "executed_at", ("position_id", "trade_id", "account_id")),

@@ -1,9 +1,9 @@
 """
-Which rows of the books may go to the archive: whole groups of facts that refer to one another, all of a closed period.
+Which rows of the books may go to the archive: whole knots of facts that refer to one another, all of a closed period.
 
-A group holds closed positions and the trades of their legs, the orders of these and the signals behind them, trades
+A knot holds closed positions and the trades of their legs, the orders of these and the signals behind them, trades
 that correct others or share a round trip with them, and all that hangs on these. A fill that crosses zero belongs to
-two positions, so a group ends where nothing was held. It stays as long as one of its rows has to.
+two positions, so a knot ends where nothing was held. It stays as long as one of its rows has to.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from trading_engine.models.orders import OPEN_ORDER_STATUSES
 
 __all__ = ["BookArchive"]
 
-# Groups that begin in one transaction, during which nobody books: some hundreds of rows, some tens of milliseconds.
-GROUPS_AT_ONCE: Final = 250
+# Knots that begin in one transaction, during which nobody books: some hundreds of rows, some tens of milliseconds.
+KNOTS_AT_ONCE: Final = 250
 
-# From a row of a group, `c`, to those that it refers to and that refer to it.
+# From a row of a knot, `c`, to those that it refers to and that refer to it.
 _NEIGHBOURS: Final = """
     SELECT 'trade', f.trade_id FROM {PositionFill} f
     WHERE c.kind = 'position' AND f.position_id = c.id AND f.trade_id IS NOT NULL
@@ -66,14 +66,14 @@ _NEIGHBOURS: Final = """
     WHERE c.kind = 'cash' AND m.id = c.id AND m.corrects_id IS NOT NULL
     UNION ALL SELECT 'cash', m.id FROM {CashMovement} m WHERE c.kind = 'cash' AND m.corrects_id = c.id
 """
-_GROUPS: Final = f"""
+_KNOTS: Final = f"""
     WITH RECURSIVE c (kind, id) AS (
         SELECT * FROM unnest(%(kinds)s::text[], %(ids)s::uuid[])
         UNION SELECT n.* FROM c CROSS JOIN LATERAL ({_NEIGHBOURS}) n (kind, id)
     )
     SELECT kind, array_agg(id) FROM c GROUP BY kind
 """
-# What is to stay of the rows of some groups. An order or a signal is of its own time; all else is of a closed period.
+# What is to stay of the rows of some knots. An order or a signal is of its own time; all else is of a closed period.
 # `<of …>` stands for what else may refer to such a row.
 _STAYING: Final = f"""
     SELECT 'position', p.id FROM {{Position}} p WHERE p.id = ANY(%(position)s) AND (
@@ -98,7 +98,7 @@ _STAYING: Final = f"""
         OR NOT EXISTS (SELECT FROM {{LedgerEntry}} l WHERE l.cash_movement_id = m.id AND l.trade_id IS NULL)
         <of cash>)
 """
-# What goes with the rows of groups, by the model whose rows these are.
+# What goes with the rows of knots, by the model whose rows these are.
 _HANGING: Final[Mapping[type[models.Model], str]] = {
     PositionFill: "SELECT f.id FROM {PositionFill} f WHERE f.position_id = ANY(%(position)s)",
     LedgerEntry: (
@@ -110,7 +110,7 @@ _HANGING: Final[Mapping[type[models.Model], str]] = {
     OrderStatusEvent: "SELECT e.id FROM {OrderStatusEvent} e WHERE e.order_id = ANY(%(order)s)",
     TradeSentiment: "SELECT n.id FROM {TradeSentiment} n WHERE n.trade_id = ANY(%(trade)s)",
 }
-# Sentiment goes by itself; what a link of a group names has to be there when that comes back.
+# Sentiment goes by itself; what a link of a knot names has to be there when that comes back.
 _REFERRED: Final = """
     SELECT s.id FROM {SentimentData} s JOIN {TradeSentiment} n ON n.sentiment_id = s.id
     WHERE n.trade_id = ANY(%(trade)s)
@@ -119,7 +119,7 @@ _MODELS: Final[Mapping[str, type[models.Model]]] = {
     "position": Position, "trade": Trade, "order": Order, "signal": Signal, "cash": CashMovement,
 }  # fmt: skip
 _ALIASES: Final = {"position": "p", "trade": "t", "order": "o", "signal": "s", "cash": "m"}
-# Where groups begin, by kind, time and what else is asked: positions with their trades, and what belongs to none.
+# Where knots begin, by kind, time and what else is asked: positions with their trades, and what belongs to none.
 _BEGINNINGS: Final = (
     ("position", "closed_at", "b.status = 'closed'"),
     ("trade", "executed_at", f"b.status = '{TradeStatus.BUSTED}'"),
@@ -133,10 +133,10 @@ Rows = Mapping[str, Sequence[UUID]]
 @dataclass(slots=True)
 class Page:
     """
-    Rows of one kind that groups begin with.
+    Rows of one kind that knots begin with.
 
     Attributes:
-        passed: rows of groups that were seen to stay, which are not looked at for every page.
+        passed: rows of knots that were seen to stay, which are not looked at for every page.
     """
 
     kind: str
@@ -171,13 +171,13 @@ class BookArchive:
                 bounds |= {"id": rows[-1][0], "since": rows[-1][1]}
 
     def leaving(self, owner: UUID, page: Page, span: Span, using: str) -> Picked:
-        """Return the rows of whole groups that may go."""
-        found = _groups({page.kind: page.ids}, using)
+        """Return the rows of whole knots that may go."""
+        found = _knots({page.kind: page.ids}, using)
         bounds = {"account": owner, "closed": min(span.until, _closed_until(owner, using)), "until": span.until}
         staying: dict[str, list[UUID]] = {}
         for kind, key in query(using, _staying(), _told(found) | bounds):
             staying.setdefault(kind, []).append(key)
-        stuck = _groups(staying, using) if staying else {}
+        stuck = _knots(staying, using) if staying else {}
         page.passed.update(key for ids in stuck.values() for key in ids)
         going = {kind: sorted(set(ids) - set(stuck.get(kind, ()))) for kind, ids in found.items()}
         return _with_hanging(going, using)
@@ -186,7 +186,7 @@ class BookArchive:
         """Return the rows of the archive that come back with those of a page."""
         del owner
         with in_archive(using) as archived:
-            found = _groups({page.kind: page.ids}, using)
+            found = _knots({page.kind: page.ids}, using)
             picked = dict(_with_hanging(found, using))
             picked[_table(SentimentData)] = _ids(_REFERRED, found, using)
         # What has no archive was looked for in its table, and is there already.
@@ -196,7 +196,7 @@ class BookArchive:
 _PAGE: Final = f"""
     SELECT b.id, b.{{time}} FROM {{model}} b WHERE b.account_id = %(account)s AND b.{{time}} < %(until)s
     AND b.{{time}} >= %(since)s AND (b.{{time}}, b.id) > (%(since)s, %(id)s) AND {{condition}}
-    ORDER BY b.{{time}}, b.id LIMIT {GROUPS_AT_ONCE}
+    ORDER BY b.{{time}}, b.id LIMIT {KNOTS_AT_ONCE}
 """
 
 
@@ -226,10 +226,10 @@ def _staying() -> str:
     return text
 
 
-def _groups(rows: Rows, using: str) -> dict[str, list[UUID]]:
-    """Return the whole groups that rows belong to, by kind."""
+def _knots(rows: Rows, using: str) -> dict[str, list[UUID]]:
+    """Return the whole knots that rows belong to, by kind."""
     told = [(kind, key) for kind, ids in rows.items() for key in ids]
-    found = query(using, _GROUPS, {"kinds": [kind for kind, _ in told], "ids": [key for _, key in told]})
+    found = query(using, _KNOTS, {"kinds": [kind for kind, _ in told], "ids": [key for _, key in told]})
     return dict(found)
 
 

@@ -1,7 +1,7 @@
 """
 The books whole: what is worked with and what was archived of them.
 
-Groups of rows go to the archive whole, so what is folded, locked and written concerns the tables alone. What is summed
+Knots of rows go to the archive whole, so what is folded, locked and written concerns the tables alone. What is summed
 over all time, compared from the first fact on, or told by its id asks both places, in one statement: it sees each row
 in one of them.
 """

@@ -1,5 +1,5 @@
 """
-Archive the groups of rows of a bundle, and bring them back: whole groups, one page of them in each transaction.
+Archive the knots of rows of a bundle, and bring them back: whole knots, one page of them in each transaction.
 
 Killed at whatever moment, the server has moved all tables' rows of a page or none of them.
 """
@@ -45,11 +45,11 @@ def count_bundle(bundle: Bundle, span: Span, using: str, *, back: bool) -> Mappi
 
 def move_bundle(bundle: Bundle, span: Span, using: str, *, back: bool) -> Mapping[str, ArchiveRun]:
     """
-    Move the groups of a bundle to the archive, or back; return the run of each table of which rows were moved.
+    Move the knots of a bundle to the archive, or back; return the run of each table of which rows were moved.
 
     Raises:
         ArchiveError: an archive cannot follow its table, another run is at it, or the database refuses to move a row.
-        DatabaseError: the database is in trouble; each group is where it was, or where it was to go.
+        DatabaseError: the database is in trouble; each knot is where it was, or where it was to go.
     """
     direction = ArchiveDirection.UNARCHIVE if back else ArchiveDirection.ARCHIVE
     with contextlib.ExitStack() as stack:
@@ -109,7 +109,7 @@ class _Work:
     runs: dict[str, ArchiveRun] = field(default_factory=dict)
 
     def patiently(self, owner: UUID, page: Any) -> None:
-        """Move the groups of a page, again when somebody has come between; say so when it cannot be done."""
+        """Move the knots of a page, again when somebody has come between; say so when it cannot be done."""
         for attempt in range(1, RETRIES_MAX + 1):
             try:
                 self.runs = self._one(owner, page)

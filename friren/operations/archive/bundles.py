@@ -1,7 +1,7 @@
 """
-Tables whose rows refer to one another all round: their rows go together, a group of rows in one transaction.
+Tables whose rows refer to one another all round: their rows go together, a knot of rows in one transaction.
 
-Which rows make a group, and whether it may go, says the floor that has the tables:
+Which rows make a knot, and whether it may go, says the floor that has the tables:
 
     register_archive(Trade, bundle="books", time="executed_at", days=0, cold=False)      # in AppConfig.ready()
     register_bundle(Bundle("books", keeper=BookArchive(), days=0, companions=(Signal,)))
@@ -35,10 +35,10 @@ class Span:
 
 
 class Keeper(Protocol):
-    """Who knows the groups of rows of a bundle."""
+    """Who knows the knots of rows of a bundle."""
 
     def owners(self, using: str) -> Sequence[UUID]:
-        """Return whose rows they are; a group has one owner."""
+        """Return whose rows they are; a knot has one owner."""
 
     def hold(self, owner: UUID, using: str) -> None:
         """
@@ -52,10 +52,10 @@ class Keeper(Protocol):
         """Yield rows to begin at, a page of them at a time; `back`: in the archive."""
 
     def leaving(self, owner: UUID, page: Any, span: Span, using: str) -> Picked:
-        """Return the rows of the groups that a page belongs to, so far as a whole group may go."""
+        """Return the rows of the knots that a page belongs to, so far as a whole knot may go."""
 
     def returning(self, owner: UUID, page: Any, using: str) -> Picked:
-        """Return the rows in the archive of the groups that a page belongs to, and those there that they refer to."""
+        """Return the rows in the archive of the knots that a page belongs to, and those there that they refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class Bundle:
     Tables whose rows go together: those whose policy names the bundle, and its companions.
 
     Attributes:
-        keeper: who knows the groups of rows.
+        keeper: who knows the knots of rows.
         days: from which age on they go when nothing else is asked for; 0: only when it is.
-        companions: tables whose rows also go by themselves; which of them belong to a group goes with it.
+        companions: tables whose rows also go by themselves; which of them belong to a knot goes with it.
     """
 
     name: str
@@ -110,10 +110,10 @@ def chosen_bundles(names: Iterable[str]) -> list[Bundle]:
 
 def free_of(policy: ArchivePolicy, using: str) -> list[str]:
     """
-    Return conditions on a row `t` in the archive: it is tied to no group there, with which alone it may move.
+    Return conditions on a row `t` in the archive: it is tied to no knot there, with which alone it may move.
 
-    A row that refers to one of a group could not come back without it, and one that a group refers to is missed when
-    the group comes back.
+    A row that refers to one of a knot could not come back without it, and one that a knot refers to is missed when
+    the knot comes back.
     """
     conditions = []
     for member in (one for bundle in bundles() for one in bundle.members if one.bundle and one != policy):

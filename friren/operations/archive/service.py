@@ -132,7 +132,7 @@ def _bundles_archived(
 
 
 def _bundle_moved(bundle: Bundle, span: Span, using: str, *, dry_run: bool, back: bool) -> list[Moved]:
-    """Move the groups of a bundle, or count them; tell what became of its tables, and of others of which rows went."""
+    """Move the knots of a bundle, or count them; tell what became of its tables, and of others of which rows went."""
     if dry_run:
         told = {
             table: Moved(table, rows, span.until)
