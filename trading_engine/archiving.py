@@ -13,6 +13,7 @@ from trading_engine.models import (
     IndicatorSnapshot,
     ModelPrediction,
     NewsSnapshot,
+    PredictionMarketSnapshot,
     Price,
     SentimentData,
     Signal,
@@ -58,6 +59,12 @@ def register_all() -> None:
         # Backtests read them all.
         days=env.integer("RETENTION_PRICE_DAYS", default=0, maximum=DAYS_MAX),
         products={"notional": "t.close * t.volume"},
+    )
+    register_archive(
+        PredictionMarketSnapshot,
+        time="timestamp",
+        # As prices: what strategies are tried on.
+        days=env.integer("RETENTION_MARKET_SNAPSHOT_DAYS", default=0, maximum=DAYS_MAX),
     )
     for snapshot in (CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot):
         register_archive(snapshot, time="captured_at", days=snapshot_days())

@@ -16,11 +16,13 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import (
     prediction_outcomes,
+    prediction_references,
     run_records,
     sentiment_links,
     signal_moves,
     signal_records,
     snapshot_series,
+    system_notes,
 )
 from trading_engine.archived_rows import archived_rows, refuse_change
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
@@ -44,6 +46,7 @@ def register() -> None:
     register_handler("regime_history", store_regime, makes=MarketRegime)
     modules = (
         signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
+        prediction_references, system_notes,
     )  # fmt: skip
     for module in modules:
         module.register()
