@@ -76,8 +76,9 @@ def _columns(model: type[models.Model]) -> tuple[tuple[str, str, Any], ...]:
         path, kind = field.name, _python_type(field)
         if isinstance(field, models.ForeignKey):
             natural = natural_key_of(field)
-            path = f"{field.name}__{natural.path}" if natural is not None else field.attname
-            kind = str if natural is not None else _python_type(field.target_field)
+            shown = natural is not None and natural.path
+            path = f"{field.name}__{shown}" if shown else field.attname
+            kind = str if shown else _python_type(field.target_field)
         columns.append((field.name, path, kind | None if field.null else kind))
     return tuple(columns)
 

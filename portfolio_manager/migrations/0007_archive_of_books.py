@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_seed'),
-        ('portfolio_manager', '0005_reconciliation'),
+        ('portfolio_manager', '0006_pair_columns'),
         ('trading_engine', '0006_seen_stays_as_seen'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
