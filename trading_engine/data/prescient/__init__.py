@@ -17,7 +17,6 @@ from trading_engine.data.prescient.files import (
     append_records,
     files_of,
     place_of,
-    read_document,
     read_records,
     write_records,
 )
@@ -34,7 +33,6 @@ __all__ = [
     "files_of",
     "json_bytes",
     "place_of",
-    "read_document",
     "read_records",
     "record_of",
     "table_named",

@@ -46,11 +46,6 @@ class StorageMode:
         """Return whether tables of a stage are read from the database."""
         return self.read_database and self.writes_database(stage)
 
-    @property
-    def touches_files(self) -> bool:
-        """Whether any file may be opened."""
-        return self.write_file or self.fallback_to_file
-
 
 def storage_mode(values: Mapping[str, str]) -> StorageMode:
     """
