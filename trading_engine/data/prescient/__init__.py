@@ -20,7 +20,7 @@ from trading_engine.data.prescient.files import (
     read_records,
     write_records,
 )
-from trading_engine.data.prescient.tables import STAGES, TABLES, Column, Table, table_named
+from trading_engine.data.prescient.tables import STAGES, TABLES, Column, Table, register_table, table_named
 from trading_engine.data.prescient.values import Place, json_bytes, record_of
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "place_of",
     "read_records",
     "record_of",
+    "register_table",
     "table_named",
     "write_records",
 ]

@@ -43,6 +43,8 @@ class HybridStorage:
         self.files, self.database, self.mode = files, database, mode
         # By file, in their order: one that is damaged must not hold up the others.
         self._waiting: dict[str, deque[tuple[str, list[dict[str, Any]]]]] = {}
+        # What the database refused of tables that are overwritten: it would tell of what was before.
+        self._owed: dict[str, list[dict[str, Any]]] = {}
         for warning in mode.warnings:
             log.warning(warning)
 
@@ -70,6 +72,8 @@ class HybridStorage:
         """
         is_ = table_named(table)
         behind = not self._catch_up(is_.path)
+        if table in self._owed and self._save_database(is_, self._owed[table]) is Side.BEHIND and not behind:
+            return self.files.load(table)
         if not self.mode.reads_database(is_.stage) and not behind:
             return self.files.load(table)
         try:
@@ -148,11 +152,15 @@ class HybridStorage:
 
     def _save_database(self, is_: Table, told: list[dict[str, Any]]) -> Side:
         try:
-            return self.database.save(is_.name, told).database
+            side = self.database.save(is_.name, told).database
         except (FrirenError, DatabaseError) as exc:
             # The file has it, which is the source of truth; check_consistency names what is missing here.
+            if is_.mode is Mode.OVERWRITE:
+                self._owed[is_.name] = told
             log.error("the database refuses; it is behind", table=is_.name, error=str(exc))  # noqa: TRY400
             return Side.BEHIND
+        self._owed.pop(is_.name, None)
+        return side
 
 
 def _checked(is_: Table, records: Iterable[Record]) -> list[dict[str, Any]]:

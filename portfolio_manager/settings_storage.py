@@ -1,0 +1,241 @@
+"""
+Strategies and the risk configuration in CSV settings and in the database, behind the storages' one contract.
+
+Blueprint keeps both in files and moves them by the same flags as records: see `trading_engine.data.storage`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
+from django.db import Error as DatabaseError
+from django.db import connections
+from django.db.models import Model, ProtectedError
+
+from friren.core.choices import AuditAction
+from friren.core.ids import natural_id
+from friren.core.numbers import plain
+from friren.errors import RejectedRecordError
+from friren.persistence.audit import record_change
+from friren.persistence.handlers import one_commit
+from portfolio_manager.models import RiskConfig, Strategy
+from trading_engine.data.atomic_files import replacing
+from trading_engine.data.importers.parsed import UnreadableFileError
+from trading_engine.data.prescient import Column, Table, place_of, record_of, register_table, table_named
+from trading_engine.data.prescient.tables import Kind, Mode
+from trading_engine.data.storage import HybridStorage, Side, StorageMode, Written, current_mode, json_root
+from trading_engine.data.storage.base import Record
+
+__all__ = ["SettingsFiles", "SettingsRows", "register", "settings_storage"]
+
+_DATA: Final = ("session_windows", "entry_conditions", "exit_rules", "forbidden_conditions", "risk_caps")
+_FLAGS: Final = {"true": True, "false": False, "1": True, "0": False}
+_STRATEGIES: Final = (
+    Column("name", Kind.TEXT, required=True),
+    Column("is_active", Kind.FLAG, required=True),
+    Column("allowed_symbols", Kind.DATA, required=True),
+    *(Column(name, Kind.DATA, required=True) for name in _DATA),
+    Column("rr_expectation", Kind.NUMBER),
+)
+_RISK_CONFIG: Final = (
+    Column("ai_trading_enabled", Kind.FLAG, required=True),
+    Column("min_confidence_threshold", Kind.RATIO, required=True),
+    Column("max_lot_size", Kind.NUMBER, required=True),
+    Column("max_concurrent_trades", Kind.COUNT, required=True),
+    Column("daily_profit_target", Kind.NUMBER),
+    Column("stop_after_target", Kind.FLAG, required=True),
+    Column("max_drawdown_amount", Kind.NUMBER),
+    Column("halt_on_drawdown", Kind.FLAG, required=True),
+    Column("allow_off_watchlist_autotrade", Kind.FLAG, required=True),
+    Column("last_halt_reason", Kind.TEXT),
+)
+
+
+def register() -> None:
+    """Register the tables `strategies` and `risk_config`."""
+    register_table(Table("strategies", "strategies.csv", "settings", Mode.OVERWRITE, ("name",), _STRATEGIES))
+    # The one row is a list of one: its file has a header and a line.
+    register_table(
+        Table("risk_config", "risk_config.csv", "settings", Mode.OVERWRITE, ("ai_trading_enabled",), _RISK_CONFIG)
+    )
+
+
+def settings_storage(
+    *, mode: StorageMode | None = None, root: Path | None = None, using: str = "default"
+) -> HybridStorage:
+    """
+    Return the storage of strategies and risk configuration as the flags of this process say.
+
+    Args:
+        mode: what the flags come to, unless given.
+        root: folder of the CSV files; `settings` in FRIREN_JSON_DIR unless given.
+    """
+    files = SettingsFiles(json_root() / "settings" if root is None else root)
+    return HybridStorage(files, SettingsRows(using=using), mode=current_mode() if mode is None else mode)
+
+
+class SettingsFiles:
+    """Settings in CSV files with the columns of Blueprint's tables; lists and objects are cells of JSON."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def save(self, table: str, records: Iterable[Record]) -> Written:
+        """Write a file anew, whole or not at all; see `Storage.save`."""
+        is_ = table_named(table)
+        told = [record_of(is_, record)[0] for record in records]
+        with replacing(place_of(self.root, is_)) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+            writer = csv.writer(text)
+            writer.writerow(is_.names)
+            writer.writerows([_cell(record[name]) for name in is_.names] for record in told)
+            text.detach()
+        return Written(file=Side.STORED)
+
+    def load(self, table: str) -> list[dict[str, Any]]:
+        """Return what a file holds, in the order of its keys."""
+        return sorted(self.iterate(table), key=table_named(table).key_of)
+
+    def iterate(self, table: str) -> Iterator[dict[str, Any]]:
+        """
+        Yield the rows of a file.
+
+        Raises:
+            UnreadableFileError: a row breaks a rule: settings are whole, or refused.
+        """
+        is_ = table_named(table)
+        path = place_of(self.root, is_)
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                told = {column.name: _value(column, row.get(column.name)) for column in is_.columns}
+                try:
+                    yield record_of(is_, told)[0]
+                except RejectedRecordError as exc:
+                    raise UnreadableFileError(path, str(exc)) from exc
+
+    def close(self) -> None:
+        """Do nothing: every writing was synced."""
+
+
+class SettingsRows:
+    """
+    Settings in their tables; each change is in the audit log. A strategy that is left out is removed, or switched off
+    where something refers to it.
+
+    Raises:
+        DatabaseError: by any method: the database does not answer. Settings do not go by the journal: nobody trades on
+            a limit that is not in force.
+    """
+
+    def __init__(self, *, using: str = "default") -> None:
+        self._using = using
+
+    def save(self, table: str, records: Iterable[Record]) -> Written:
+        """Save settings in one commit, see `Storage.save`."""
+        is_ = table_named(table)
+        told = [record_of(is_, record)[0] for record in records]
+        with self._reconnecting(), one_commit(self._using):
+            changed = self._save_strategies(told) if table == "strategies" else self._save_risk_config(told)
+        return Written(database=Side.STORED if changed else Side.DUPLICATE)
+
+    def load(self, table: str) -> list[dict[str, Any]]:
+        """Return the settings, in the order of their keys."""
+        return sorted(self.iterate(table), key=table_named(table).key_of)
+
+    def iterate(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield the settings."""
+        is_, model = table_named(table), Strategy if table == "strategies" else RiskConfig
+        with self._reconnecting():
+            rows = list(model._default_manager.using(self._using).all())
+        for row in rows:
+            yield record_of(is_, {name: getattr(row, name) for name in is_.names})[0]
+
+    def close(self) -> None:
+        """Do nothing: every change was committed."""
+
+    @contextlib.contextmanager
+    def _reconnecting(self) -> Iterator[None]:
+        """Give up a connection that broke: Django keeps it, and a program that runs for days would too."""
+        try:
+            yield
+        except DatabaseError:
+            connections[self._using].close()
+            raise
+
+    def _save_risk_config(self, told: list[dict[str, Any]]) -> bool:
+        (config,) = told
+        return self._change(RiskConfig.load(using=self._using, lock=True), config)
+
+    def _save_strategies(self, told: list[dict[str, Any]]) -> bool:
+        rows = Strategy.objects.using(self._using).select_for_update().order_by("pk")
+        held = {row.name: row for row in rows}
+        changed = [self._change(held.pop(one["name"], None) or _new(one["name"]), one) for one in told]
+        return any([*changed, *map(self._remove, held.values())])
+
+    def _change(self, row: Any, told: Mapping[str, Any]) -> bool:
+        after = {name: _stored(row, name, value) for name, value in told.items()}
+        before = {name: getattr(row, name) for name in after}
+        adding = row._state.adding
+        if before == after and not adding:
+            return False
+        for name, value in after.items():
+            setattr(row, name, value)
+        try:
+            row.full_clean()
+        except ValidationError as exc:
+            name, messages = next(iter(exc.message_dict.items()))
+            raise RejectedRecordError("" if name == "__all__" else name, None, messages[0]) from exc
+        row.save(using=self._using)
+        action = AuditAction.CREATE if adding else AuditAction.CONFIG_CHANGE
+        self._note(row, {} if adding else before, after, action)
+        return True
+
+    def _remove(self, row: Strategy) -> bool:
+        try:
+            key = row.pk
+            row.delete(using=self._using)
+        except ProtectedError:
+            return self._change(row, {"is_active": False})
+        row.pk = key
+        self._note(row, {"name": row.name}, {}, AuditAction.DELETE)
+        return True
+
+    def _note(self, row: Model, before: Mapping[str, Any], after: Mapping[str, Any], action: str) -> None:
+        record_change(row, before=before, after=after, action=action, source="storage", using=self._using)
+
+
+def _new(name: str) -> Strategy:
+    return Strategy(pk=natural_id("strategy", name), name=name)
+
+
+def _stored(row: Any, name: str, value: Any) -> Any:
+    """Return a value as its column holds it: an empty text where nothing is told of one."""
+    return "" if value is None and not row._meta.get_field(name).null else value
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _value(column: Column, cell: str | None) -> Any:
+    if cell is None or not cell.strip():
+        return None
+    if column.kind is Kind.FLAG:
+        return _FLAGS.get(cell.strip().casefold(), cell)
+    if column.name == "allowed_symbols" and not cell.lstrip().startswith("["):
+        return [one.strip() for one in cell.strip("{} ").split(",") if one.strip()]
+    return cell
