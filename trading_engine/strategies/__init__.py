@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from friren.errors import RejectedRecordError
 from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, Strategy
 from trading_engine.strategies.donchian_breakout import DonchianBreakout
+from trading_engine.strategies.markets import BUY_NO, BUY_YES, Bet, MarketStrategy, Quote
 from trading_engine.strategies.mean_reversion import MeanReversion
+from trading_engine.strategies.overround import Overround
 from trading_engine.strategies.sma_cross import SmaCross
 
 __all__ = [
+    "BUY_NO",
+    "BUY_YES",
     "ENTRY_LONG",
     "EXIT_LONG",
+    "MARKET_STRATEGIES",
     "STRATEGIES",
     "Advice",
+    "Bet",
     "DonchianBreakout",
+    "MarketStrategy",
     "MeanReversion",
+    "Overround",
+    "Quote",
     "SmaCross",
     "Strategy",
+    "create_market_strategy",
     "create_strategy",
 ]
+
+Made = TypeVar("Made")
 
 # A factory and not an instance: every symbol of every run gets a strategy with a memory of its own.
 STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
     {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
 )
+
+MARKET_STRATEGIES: Final = MappingProxyType[str, Callable[..., MarketStrategy]]({Overround.name: Overround})
 
 
 def create_strategy(name: str, **parameters: Any) -> Strategy:
@@ -37,9 +51,18 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
     Raises:
         RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
     """
-    factory = STRATEGIES.get(name)
+    return _created(STRATEGIES, name, parameters)
+
+
+def create_market_strategy(name: str, **parameters: Any) -> MarketStrategy:
+    """Return a new strategy on prediction markets, as `create_strategy` does one on symbols."""
+    return _created(MARKET_STRATEGIES, name, parameters)
+
+
+def _created(known: Mapping[str, Callable[..., Made]], name: str, parameters: Mapping[str, Any]) -> Made:
+    factory = known.get(name)
     if factory is None:
-        raise RejectedRecordError("strategy", name, f"one of {', '.join(STRATEGIES)}")
+        raise RejectedRecordError("strategy", name, f"one of {', '.join(known)}")
     try:
         return factory(**parameters)
     except TypeError as exc:
