@@ -116,7 +116,7 @@ def _market(world: World, what: str) -> dict[str, Any]:
 
 
 def _stood(world: World, minutes: int) -> dict[str, Any]:
-    return {"market": f"fed of {world.name}", "timestamp": world.at(minutes), "yes_price": Decimal("0.4")}
+    return {"market": f"rain of {world.name}", "timestamp": world.at(minutes), "yes_price": Decimal("0.4")}
 
 
 def _bet(world: World, what: str, **more: Any) -> dict[str, Any]:

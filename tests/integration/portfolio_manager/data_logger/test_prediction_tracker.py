@@ -12,6 +12,7 @@ from friren.core.models import SystemMetadata
 from friren.core.numbers import quantize
 from friren.errors import KeyReusedError, RejectedRecordError
 from portfolio_manager.data_logger import PortfolioTracker, PredictionTracker
+from portfolio_manager.market_health import check_markets
 from portfolio_manager.models import MarketResolution, PortfolioState, Position
 from trading_engine.models import Trade
 from trading_engine.services import MarketRecorder
@@ -150,6 +151,17 @@ class TestEnds:
         assert set(Position.objects.open().values_list("market", flat=True)) == {"fog"}
         assert PortfolioState.objects.get().balance == 1000 - 3 * 65 + 100 + 50
         assert MarketResolution.objects.count() == 2
+
+    def test_what_is_decided_and_still_held_is_a_finding(self, bets, venue) -> None:
+        bets.buy_yes(market="rain", quantity=100, **BET)
+        assert check_markets().ok
+        venue.record_market(**market("rain", resolved_outcome="YES", resolved_at=END))
+
+        finding = check_markets()
+        bets.resolve_decided_markets()
+
+        assert (finding.ok, finding.details) == (False, {"markets": ["bets: rain"]})
+        assert check_markets().ok
 
     def test_without_an_answer_both_sides_get_back_what_the_venue_pays(self, bets, venue) -> None:
         bets.buy_yes(market="rain", quantity=100, **BET)
