@@ -121,8 +121,7 @@ def _stood(world: World, minutes: int) -> dict[str, Any]:
 
 def _bet(world: World, what: str, **more: Any) -> dict[str, Any]:
     return {
-        "trade_id": world.id(f"bet on {what}"), "market": f"rain of {world.name}", "price": Decimal("0.4"),
-        "timestamp": NOON, **more,
+        "trade_id": world.id(f"bet on {what}"), "market": f"rain of {world.name}", "price": Decimal("0.4"), **more,
     }  # fmt: skip
 
 
@@ -263,10 +262,10 @@ STEPS: Final = [
     ),
     Step("PortfolioTracker.update_position", lambda w: {"trade": w.id("trade")}),
     Step("PortfolioTracker.mark_to_market", lambda _w: {"prices": {"AAPL": 190}, "at": LATER}),
-    Step("PredictionTracker.buy_yes", lambda w: _bet(w, "yes", amount=Decimal("12.5"))),
-    Step("PredictionTracker.buy_no", lambda w: _bet(w, "no", amount=10)),
-    Step("PredictionTracker.sell_yes", lambda w: _bet(w, "yes again", quantity=1)),
-    Step("PredictionTracker.sell_no", lambda w: _bet(w, "no again", quantity=1)),
+    Step("PredictionTracker.buy_yes", lambda w: _bet(w, "yes", amount=Decimal("12.5"), timestamp=w.at(1))),
+    Step("PredictionTracker.buy_no", lambda w: _bet(w, "no", amount=10, timestamp=w.at(2))),
+    Step("PredictionTracker.sell_yes", lambda w: _bet(w, "yes again", quantity=1, timestamp=w.at(3))),
+    Step("PredictionTracker.sell_no", lambda w: _bet(w, "no again", quantity=1, timestamp=w.at(4))),
     Step("PredictionTracker.mark_from_snapshots", lambda _w: {"at": LATER}),
     Step("PredictionTracker.resolve_decided_markets", lambda _w: {}),
     Step("PortfolioTracker.get_portfolio_state", lambda _w: {}),
