@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from friren.errors import RejectedRecordError
-from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, Strategy
+from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, ModelEvidence, Strategy
 from trading_engine.strategies.donchian_breakout import DonchianBreakout
 from trading_engine.strategies.markets import BUY_NO, BUY_YES, Bet, MarketStrategy, Quote
 from trading_engine.strategies.mean_reversion import MeanReversion
+from trading_engine.strategies.model_signals import ModelSignals
 from trading_engine.strategies.overround import Overround
 from trading_engine.strategies.sma_cross import SmaCross
 
@@ -20,12 +21,15 @@ __all__ = [
     "ENTRY_LONG",
     "EXIT_LONG",
     "MARKET_STRATEGIES",
+    "MODEL_STRATEGIES",
     "STRATEGIES",
     "Advice",
     "Bet",
     "DonchianBreakout",
     "MarketStrategy",
     "MeanReversion",
+    "ModelEvidence",
+    "ModelSignals",
     "Overround",
     "Quote",
     "SmaCross",
@@ -40,6 +44,8 @@ Made = TypeVar("Made")
 STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
     {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
 )
+# These want the name of a model.
+MODEL_STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]]({ModelSignals.name: ModelSignals})
 
 MARKET_STRATEGIES: Final = MappingProxyType[str, Callable[..., MarketStrategy]]({Overround.name: Overround})
 
@@ -50,8 +56,9 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
 
     Raises:
         RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
+        ConfigurationError: it wants a model that is not there, or an extra that is not installed.
     """
-    return _created(STRATEGIES, name, parameters)
+    return _created({**STRATEGIES, **MODEL_STRATEGIES}, name, parameters)
 
 
 def create_market_strategy(name: str, **parameters: Any) -> MarketStrategy:
