@@ -17,10 +17,13 @@ class PortfolioManagerConfig(AppConfig):
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
         from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
+        from portfolio_manager.reconciliation import breaks
+        from portfolio_manager.reconciliation.health import check_breaks
         from trading_engine.snapshot_series import register_series
 
         health.register("books", check_books, thorough=True)
-        for module in (risk_days, book_snapshots, moves, fills, schedules):
+        health.register("reconciliation", check_breaks, thorough=True)
+        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks):
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")

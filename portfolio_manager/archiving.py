@@ -20,6 +20,8 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
+    ReconciliationBreak,
     RiskMetrics,
     TradeIdea,
 )
@@ -67,5 +69,7 @@ def register_all() -> None:
     register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
     for model in BOOKS:
         register_kept(model, "the books stay whole, closed periods too")
+    register_kept(ReconciliationBreak, "the next reconciliation looks for what was found before")
+    register_kept(ProfitPeak, "one row per account")
     for kept in (PortfolioSnapshot, RiskMetrics):
         register_kept(kept, "one row a day is kept for good")

@@ -28,7 +28,7 @@ from portfolio_manager.run_report import RunReport
 from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
 from trading_engine.data.bars import Bar
-from trading_engine.regime import RegimeDetector, TrendVolatilityDetector, VixCloses
+from trading_engine.regime import DEFAULT_DETECTOR, RegimeDetector, VixCloses, create_detector
 from trading_engine.services import BacktestRecorder
 from trading_engine.strategies import Strategy, create_strategy
 
@@ -51,6 +51,7 @@ class BacktestPlan:
         strategies: registered names; every strategy trades every symbol.
         label: stands for the strategies in the account's name; their names when "".
         account: name of the book; `<strategy>-<symbols>-<run id>` when "". It must be new.
+        detector: name of the regime detector, see `create_detector`.
         vix: closes for the regime detector.
         starting_cash: in the currency of the symbols.
         commission: per fill.
@@ -61,6 +62,7 @@ class BacktestPlan:
     strategies: Sequence[str]
     label: str = ""
     account: str = ""
+    detector: str = DEFAULT_DETECTOR
     vix: VixCloses | None = None
     starting_cash: Decimal = STARTING_CASH
     commission: Decimal = COMMISSION
@@ -94,12 +96,14 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
         progress: called with the number of bars just done.
 
     Raises:
-        RejectedRecordError: there are no bars, a strategy is unknown, the account is taken, or symbols are
+        RejectedRecordError: there are no bars, a strategy or detector is unknown, the account is taken, or symbols are
             quoted in different currencies.
+        ConfigurationError: the detector needs an extra that is not installed.
         FrirenError, DatabaseError: what went wrong while it ran; the run is then stored as FAILED.
     """
     began = time.perf_counter()
     strategies = _strategies(plan)
+    detectors = {symbol: create_detector(plan.detector, vix=plan.vix) for symbol in plan.symbols}
     instruments = instruments_of(plan.symbols)
     run_id = new_id()
     account = open_run_book(
@@ -108,9 +112,9 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
         currency=currency_of(instruments),
     )
     with BacktestRecorder() as runs:
-        _start(runs, plan, run_id, account, strategies)
+        _start(runs, plan, run_id, account, strategies, detector=detectors[plan.symbols[0]].name)
         try:
-            cycle, counts = _trade(plan, account, strategies, instruments, progress)
+            cycle, counts = _trade(plan, account, strategies, detectors, instruments, progress=progress)
             check_stored_books(account, cycle, runs.recorder)
             report = _report(plan, run_id, account, cycle, counts)
             runs.finish_run(run_id, **result_columns(report))
@@ -137,6 +141,8 @@ def _start(
     run_id: UUID,
     account: AccountHandle,
     strategies: Mapping[str, Sequence[Strategy]],
+    *,
+    detector: str,
 ) -> None:
     starts_at, ends_at = plan.period
     runs.start_run(
@@ -151,7 +157,7 @@ def _start(
             "symbols": list(plan.symbols),
             "starting_cash": plain(plan.starting_cash),
             "commission": plain(plan.commission),
-            "regime_detector": TrendVolatilityDetector.name,
+            "regime_detector": detector,
             "vix": plan.vix is not None,
         },
         engine="reference",
@@ -176,10 +182,11 @@ def _trade(
     plan: BacktestPlan,
     account: AccountHandle,
     strategies: Mapping[str, Sequence[Strategy]],
+    detectors: Mapping[str, RegimeDetector],
     instruments: Mapping[str, Instrument],
+    *,
     progress: Callable[[int], None] | None,
 ) -> tuple[TradingCycle, LoopCounts]:
-    detectors: dict[str, RegimeDetector] = {symbol: TrendVolatilityDetector(vix=plan.vix) for symbol in plan.symbols}
     settings = CycleSettings(
         gate=RiskGate(slots=len(plan.strategies) * len(plan.symbols), commission=plan.commission),
         starting_cash=plan.starting_cash,

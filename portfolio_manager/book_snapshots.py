@@ -20,6 +20,7 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.models import PortfolioSnapshot
 from portfolio_manager.models.choices import SnapshotKind
+from trading_engine.told_records import Taken, register_judge, register_maker
 
 __all__ = ["FIGURES", "book_snapshot", "register", "snapshot_id"]
 
@@ -35,6 +36,8 @@ def register() -> None:
     register_record(KIND, {name: field.wire for name, field in spec_of(PortfolioSnapshot).fields.items()})
     register_handler(KIND, one_by_batch(_store_all), batch=_store_all, after=(Account,))
     register_policy(KIND, KindPolicy(ordered=True))
+    register_judge(KIND, _judge)
+    register_maker(KIND, lambda account, told: book_snapshot(account, **told))
 
 
 def book_snapshot(
@@ -88,9 +91,8 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
 
 def _replace(held: PortfolioSnapshot, row: PortfolioSnapshot, using: str) -> Verdict:
     """Let a newer reading of a day take the place of the stored one; what was seen at a moment stays."""
-    before = {name: getattr(held, name) for name in (*FIGURES, "timestamp", "source")}
-    after = {name: getattr(row, name) for name in before}
-    if before == after or (held.kind == SnapshotKind.DAILY and row.timestamp < held.timestamp):
+    after = _changes(held, row)
+    if not after:
         return WriteOutcome.DUPLICATE
     if held.kind != SnapshotKind.DAILY:
         return KeyReusedError("timestamp", row.timestamp, "a snapshot of this moment is stored with other figures")
@@ -98,3 +100,24 @@ def _replace(held: PortfolioSnapshot, row: PortfolioSnapshot, using: str) -> Ver
     for name, value in after.items():
         setattr(held, name, value)
     return WriteOutcome.STORED
+
+
+def _changes(held: PortfolioSnapshot, row: PortfolioSnapshot) -> dict[str, Any]:
+    """Return what a reading has otherwise than the one that is held; nothing where it is the same, or an older one."""
+    before = {name: getattr(held, name) for name in (*FIGURES, "timestamp", "source")}
+    after = {name: getattr(row, name) for name in before}
+    older = held.kind == SnapshotKind.DAILY and row.timestamp < held.timestamp
+    return {} if older or before == after else after
+
+
+def _judge(facts: Sequence[Fact], using: str) -> list[Taken]:
+    rows = PortfolioSnapshot.objects.using(using).in_bulk([fact.id for fact in facts])
+    found = []
+    for fact in facts:
+        told = {name: value for name, value in fact.values.items() if name != "account"}
+        held = rows.get(fact.id)
+        if held is None:
+            found.append(Taken.NEW)
+        else:
+            found.append(Taken.CHANGED if _changes(held, PortfolioSnapshot(**told)) else Taken.KNOWN)
+    return found

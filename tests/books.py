@@ -60,6 +60,13 @@ def unrealized(books: Books, prices: Mapping[Any, Decimal]) -> Decimal:
     return sum((_mark(position, prices).unrealized_pnl for position in open_positions(books)), start=ZERO)
 
 
+def unrealized_of(position: PositionState, prices: Mapping[Any, Decimal]) -> Decimal | None:
+    """Return the unrealised profit of an open position; None where its instrument has no price."""
+    key: Any = position.instrument.key
+    known = ((key, "NO") if position.side == Side.NO else key) in prices
+    return _mark(position, prices).unrealized_pnl if known else None
+
+
 def equity(books: Books, prices: Mapping[Any, Decimal], currency: str = "USD") -> Decimal:
     """Return cash plus the value of what was paid for plus the unrealised profit of what is leveraged."""
     total = books.balances.get(currency, ZERO)

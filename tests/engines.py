@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,9 +11,6 @@ from typing import Any
 from portfolio_manager.models import LedgerEntry, PortfolioSnapshot
 from tests.documentation.pages import ROOT, read_page
 from trading_engine.models import BacktestResult, BacktestRun, Trade
-
-# The engine's own code, interpreted: compiling it takes a quarter of a minute, and runs here are short.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 HALF_A_CENT = Decimal("0.005")
 # What hooks a run up to Friren, on any page.

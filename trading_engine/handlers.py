@@ -14,7 +14,16 @@ from friren.persistence.facts import Fact
 from friren.persistence.handlers import MissingRowError, insert, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
-from trading_engine import prediction_outcomes, run_records, sentiment_links, signal_moves, snapshot_series
+from trading_engine import (
+    prediction_outcomes,
+    prediction_references,
+    run_records,
+    sentiment_links,
+    signal_moves,
+    signal_records,
+    snapshot_series,
+    system_notes,
+)
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import MarketRegime, Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
@@ -34,7 +43,11 @@ def register() -> None:
     register_handler("order_status_event", move_order, batch=orders)
     register_handler("trade_status_event", move_trade, batch=trades)
     register_handler("regime_history", store_regime, makes=MarketRegime)
-    for module in (signal_moves, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series):
+    modules = (
+        signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
+        prediction_references, system_notes,
+    )  # fmt: skip
+    for module in modules:
         module.register()
     register_policy("order", KindPolicy(synced=True, new_risk=True))
     register_policy("order_status_event", KindPolicy(synced=True, ordered=True))

@@ -18,6 +18,7 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt
 from trading_engine.audited_moves import AuditedMoves
 from trading_engine.models import Signal, Trade
+from trading_engine.told_records import Taken, register_judge
 
 __all__ = ["SIGNAL_MOVE", "register"]
 
@@ -38,6 +39,23 @@ def register() -> None:
     register_record(SIGNAL_MOVE, {"account": UUID, "executed": bool, "trade": UUID, "at": dt.datetime})
     register_handler(SIGNAL_MOVE, _store, batch=_moves.many, after=(Signal, Trade))
     register_policy(SIGNAL_MOVE, KindPolicy(ordered=True))
+    register_judge(SIGNAL_MOVE, _judge)
+
+
+def _judge(facts: Sequence[Fact], using: str) -> list[Taken]:
+    """Say of each move whether it was made: another one is for the handler to refuse."""
+    rows = Signal.objects.using(using).in_bulk([fact.id for fact in facts])
+    found = []
+    for fact in facts:
+        row, told = rows.get(fact.id), fact.values
+        if row is None:
+            found.append(Taken.NEW)
+        elif told.get("executed"):
+            same = row.executed and told.get("trade") in {None, row.trade_id}
+            found.append(Taken.KNOWN if same else Taken.CHANGED)
+        else:
+            found.append(Taken.KNOWN if row.processed else Taken.CHANGED)
+    return found
 
 
 def _look(facts: Sequence[Fact], using: str) -> _Seen:

@@ -11,10 +11,13 @@ from friren.core.numbers import CONTEXT
 from friren.operations.admin.bases import ReadOnlyAdmin
 from friren.operations.admin.columns import computed, key_column, shown
 from friren.operations.admin.filters import AccountFilter, exact_filter, time_filter
-from portfolio_manager.models import AccountState, LedgerEntry, Position, PositionFill, RiskMetrics
+from portfolio_manager.models import AccountState, LedgerEntry, Position, PositionFill, ProfitPeak, RiskMetrics
 from trading_engine.admin.shared import INSTRUMENT, STRATEGY_FILTER, SYMBOL_FILTER
 
-__all__ = ["AccountStateAdmin", "LedgerEntryAdmin", "PositionAdmin", "PositionFillAdmin", "RiskMetricsAdmin"]
+__all__ = [
+    "AccountStateAdmin", "LedgerEntryAdmin", "PositionAdmin", "PositionFillAdmin", "ProfitPeakAdmin",
+    "RiskMetricsAdmin",
+]  # fmt: skip
 
 BOOKS: Final = "Books"
 
@@ -102,6 +105,17 @@ class AccountStateAdmin(ReadOnlyAdmin):
     search_fields = ("account__name",)
     ordering = ("-updated_at", "-pk")
     sortable_by = ("updated_at", "balance", "total_profit_loss", "trade_count")
+
+
+@admin.register(ProfitPeak)
+class ProfitPeakAdmin(ReadOnlyAdmin):
+    group = BOOKS
+    place = 16
+    list_display = ("until", "account", "profit", "highest", "booked_seq", "updated_at")
+    list_filter = (AccountFilter,)
+    search_fields = ("account__name",)
+    ordering = ("-until", "-pk")
+    sortable_by = ("until", "profit", "highest")
 
 
 @admin.register(RiskMetrics)

@@ -20,6 +20,7 @@ from portfolio_manager.models import (
     PortfolioSnapshot,
     Position,
     PositionFill,
+    ProfitPeak,
 )
 from trading_engine.models import Symbol, Trade, TradeStatusEvent
 
@@ -55,6 +56,7 @@ def sql(text: str) -> str:
         PortfolioSnapshot,
         Position,
         PositionFill,
+        ProfitPeak,
         Symbol,
         Trade,
         TradeStatusEvent,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -11,17 +10,16 @@ from uuid import UUID
 from friren.core.numbers import CONTEXT, ZERO
 from portfolio_manager.booking.database import query
 
-__all__ = ["BookFigures", "book_figures", "highest_profit", "realized_since"]
+__all__ = ["BookFigures", "HeldFigures", "book_figures", "held_figures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookFigures:
+class HeldFigures:
     """
-    The sums of a book. Positions in other currencies than the base are in none of them.
+    What is held. Positions in other currencies than the base are in no figure.
 
     Attributes:
         invested: the cost of what is held, of what was sold short what it brought in, negative.
-        realized, commission: since the book began; commission is not in `realized`.
         unrealized: of open positions at their last marks; one without a mark counts as 0.
         value: cash and what is held, at the last marks; a position without one at its cost.
         margin: of leveraged positions.
@@ -30,9 +28,7 @@ class BookFigures:
 
     balance: Decimal
     invested: Decimal
-    realized: Decimal
     unrealized: Decimal
-    commission: Decimal
     value: Decimal
     margin: Decimal
     open_positions: int
@@ -40,15 +36,29 @@ class BookFigures:
     unmarked: int
 
     @property
-    def profit(self) -> Decimal:
-        """Realised and unrealised, less commission."""
-        return CONTEXT.subtract(CONTEXT.add(self.realized, self.unrealized), self.commission)
+    def margin_free(self) -> Decimal:
+        """What is not tied up."""
+        return CONTEXT.subtract(self.value, self.margin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookFigures(HeldFigures):
+    """
+    The sums of a book, with what was closed.
+
+    Attributes:
+        realized, commission: since the book began; commission is not in `realized`.
+    """
+
+    realized: Decimal
+    commission: Decimal
 
 
 _FIGURES: Final = """
-    SELECT coalesce(s.balance, 0), coalesce(s.total_invested, 0), p.realized, p.unrealized, p.commission,
-           coalesce(s.balance, 0) + p.value, p.margin, p.held, coalesce(s.trade_count, 0), p.unmarked
-    FROM {Account} a LEFT JOIN {AccountState} s ON s.account_id = a.id CROSS JOIN LATERAL (
+    SELECT coalesce(s.balance, 0) AS balance, coalesce(s.total_invested, 0) AS invested, p.unrealized,
+           coalesce(s.balance, 0) + p.value AS value, p.margin, p.open_positions,
+           coalesce(s.trade_count, 0) AS trade_count, p.unmarked, p.realized, p.commission
+    FROM {{Account}} a LEFT JOIN {{AccountState}} s ON s.account_id = a.id CROSS JOIN LATERAL (
         SELECT coalesce(sum(p.realized_pnl), 0) AS realized,
                coalesce(sum(p.commission), 0) AS commission,
                coalesce(sum(p.unrealized_pnl) FILTER (WHERE p.status = 'open'), 0) AS unrealized,
@@ -57,49 +67,26 @@ _FIGURES: Final = """
                                  ELSE coalesce(p.current_value,
                                                CASE WHEN p.side = 'SHORT' THEN -p.total_cost ELSE p.total_cost END)
                             END) FILTER (WHERE p.status = 'open'), 0) AS value,
-               count(*) FILTER (WHERE p.status = 'open') AS held,
+               count(*) FILTER (WHERE p.status = 'open') AS open_positions,
                count(*) FILTER (WHERE p.status = 'open' AND p.unrealized_pnl IS NULL) AS unmarked
-        FROM {Position} p LEFT JOIN {Symbol} y ON y.id = p.symbol_id
-        WHERE p.account_id = a.id AND coalesce(y.currency, a.base_currency) = a.base_currency
+        FROM {{Position}} p LEFT JOIN {{Symbol}} y ON y.id = p.symbol_id
+        WHERE p.account_id = a.id AND coalesce(y.currency, a.base_currency) = a.base_currency {only}
     ) p WHERE a.id = %(account)s
 """
-# The profit after every fill; what was unrealised in between is known from snapshots alone.
-_CURVE: Final = """
-    SELECT coalesce(max(profit), 0) FROM (
-        SELECT sum(f.realized_pnl - f.commission) OVER (ORDER BY f.executed_at, f.id) AS profit
-        FROM {PositionFill} f JOIN {Position} p ON p.id = f.position_id JOIN {Account} a ON a.id = p.account_id
-        LEFT JOIN {Symbol} y ON y.id = p.symbol_id
-        WHERE f.account_id = %(account)s AND coalesce(y.currency, a.base_currency) = a.base_currency
-        UNION ALL
-        SELECT n.realized_pnl + n.total_unrealized_pnl - n.total_commission FROM {PortfolioSnapshot} n
-        WHERE n.account_id = %(account)s AND n.source = ''
-    ) curve
-"""
-_SINCE: Final = """
-    SELECT coalesce(sum(f.realized_pnl - f.commission), 0)
-    FROM {PositionFill} f JOIN {Position} p ON p.id = f.position_id JOIN {Account} a ON a.id = p.account_id
-    LEFT JOIN {Symbol} y ON y.id = p.symbol_id
-    WHERE f.account_id = %(account)s AND f.executed_at >= %(since)s
-      AND coalesce(y.currency, a.base_currency) = a.base_currency
-"""
+_COUNTS: Final = ("open_positions", "trade_count", "unmarked")
+_HELD: Final = tuple(HeldFigures.__dataclass_fields__)
 
 
 def book_figures(account: UUID, *, using: str) -> BookFigures:
-    """Return what the book of an account comes to; everything of it is booked."""
-    names = list(BookFigures.__dataclass_fields__)
-    rows = query(using, _FIGURES, {"account": account})
-    found: dict[str, Any] = dict(zip(names, rows[0] if rows else [ZERO] * 7 + [0] * 3, strict=True))
-    return BookFigures(**found)
+    """Return what the book of an account comes to; everything of it is booked. Reads all of its positions."""
+    return BookFigures(**_figures(account, (*_HELD, "realized", "commission"), "", using))
 
 
-def highest_profit(account: UUID, *, using: str) -> Decimal:
-    """Return the height of profit less commission: after any fill, at any snapshot, and 0 at the start."""
-    ((highest,),) = query(using, _CURVE, {"account": account})
-    return max(ZERO, Decimal(highest))
+def held_figures(account: UUID, *, using: str) -> HeldFigures:
+    """Return what an account holds, however much it has closed; everything of it is booked."""
+    return HeldFigures(**_figures(account, _HELD, "AND p.status = 'open'", using))
 
 
-def realized_since(account: UUID, since: dt.datetime, *, using: str) -> Decimal:
-    """Return what was realised, less commission, by fills executed at `since` or later."""
-    ((realized,),) = query(using, _SINCE, {"account": account, "since": since})
-    found: Decimal = realized
-    return found
+def _figures(account: UUID, names: tuple[str, ...], only: str, using: str) -> dict[str, Any]:
+    rows = query(using, _FIGURES.format(only=only), {"account": account})
+    return dict(zip(names, rows[0], strict=False)) if rows else dict.fromkeys(names, ZERO) | dict.fromkeys(_COUNTS, 0)

@@ -11,9 +11,14 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
+from friren.persistence.archived import sources
 from portfolio_manager.booking.database import query
+from portfolio_manager.models import TradeIdea
 
-__all__ = ["PNL_KEYS", "Pnl", "PnlByKey", "check_key", "read_pnl", "unknown_pnl"]
+__all__ = ["NEUTRAL_WITHIN", "PNL_KEYS", "Pnl", "PnlByKey", "check_key", "read_pnl", "unknown_pnl"]
+
+# A score this near to 0 says neither; the bound that VADER's authors give for its compound score.
+NEUTRAL_WITHIN: Final = Decimal("0.05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,20 @@ PNL_KEYS: Final = {
     "strategy": "p.strategy_used",
     "regime": "p.regime_at_entry",
     "model": "t.model_id",
+    "sentiment": f"CASE WHEN t.sentiment_score IS NULL THEN '' WHEN t.sentiment_score >= {NEUTRAL_WITHIN} "
+    f"THEN 'positive' WHEN t.sentiment_score <= -{NEUTRAL_WITHIN} THEN 'negative' ELSE 'neutral' END",
+    "idea": "coalesce(i.idea::text, '')",
 }
+# An idea is told which trade it led to; of one that was not told it is any trade of its order.
+_IDEAS: Final = """
+    LEFT JOIN (
+        SELECT DISTINCT ON (trade) trade, idea FROM (
+            SELECT i.trade_id AS trade, i.id AS idea, 0 AS place FROM ({ideas}) i WHERE i.trade_id IS NOT NULL
+            UNION ALL
+            SELECT o.id, i.id, 1 FROM ({ideas}) i JOIN {{Trade}} o ON o.order_id = i.order_id
+        ) told ORDER BY trade, place, idea
+    ) i ON i.trade = t.id
+"""
 
 _PNL: Final = """
     SELECT key, currency, sum(realized), sum(unrealized), sum(commission), sum(unmarked) FROM (
@@ -88,7 +106,7 @@ _PNL: Final = """
                0 AS unrealized, sum(f.commission) AS commission, 0 AS unmarked
         FROM {{PositionFill}} f JOIN {{Position}} p ON p.id = f.position_id JOIN {{Trade}} t ON t.id = p.trade_id
         JOIN {{Account}} a ON a.id = p.account_id LEFT JOIN {{Symbol}} y ON y.id = p.symbol_id
-        WHERE p.account_id = %(account)s AND (%(start)s::timestamptz IS NULL OR f.executed_at >= %(start)s)
+        {join} WHERE p.account_id = %(account)s AND (%(start)s::timestamptz IS NULL OR f.executed_at >= %(start)s)
           AND (%(end)s::timestamptz IS NULL OR f.executed_at < %(end)s)
         GROUP BY 1, 2
         UNION ALL
@@ -96,7 +114,7 @@ _PNL: Final = """
                count(*) FILTER (WHERE p.unrealized_pnl IS NULL)
         FROM {{Position}} p JOIN {{Trade}} t ON t.id = p.trade_id
         JOIN {{Account}} a ON a.id = p.account_id LEFT JOIN {{Symbol}} y ON y.id = p.symbol_id
-        WHERE p.account_id = %(account)s AND p.status = 'open' AND %(end)s::timestamptz IS NULL
+        {join} WHERE p.account_id = %(account)s AND p.status = 'open' AND %(end)s::timestamptz IS NULL
         GROUP BY 1, 2
     ) parts GROUP BY key, currency ORDER BY key, currency
 """
@@ -113,7 +131,8 @@ def read_pnl(
 ) -> list[tuple[str, Pnl]]:
     """Return (key, profit and loss) per key and currency, in their order; `by` is one of PNL_KEYS."""
     parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
-    rows = query(using, _PNL.format(key=PNL_KEYS[by]), parameters)
+    join = _ideas(using) if by == "idea" else ""
+    rows = query(using, _PNL.format(key=PNL_KEYS[by], join=join), parameters)
     return [
         (
             key,
@@ -127,3 +146,10 @@ def read_pnl(
         )
         for key, currency, realized, unrealized, commission, unmarked in rows
     ]
+
+
+def _ideas(using: str) -> str:
+    # An idea may be archived long before its trade.
+    columns = "SELECT id, trade_id, order_id FROM {table} WHERE account_id = %(account)s"
+    tables = sources(TradeIdea._meta.db_table, using)
+    return _IDEAS.format(ideas=" UNION ALL ".join(columns.format(table=table) for table in tables))

@@ -31,7 +31,7 @@ from trading_engine.trade_facts import TradeDetails
 __all__ = ["PortfolioTracker"]
 
 Result = TypeVar("Result")
-PnlKey = Literal["symbol", "strategy", "regime", "model"]
+PnlKey = Literal["symbol", "strategy", "regime", "model", "sentiment", "idea"]
 
 
 class PortfolioTracker(BookEvents):
@@ -156,7 +156,8 @@ class PortfolioTracker(BookEvents):
         Args:
             start, end: bounds of the time of the fills, aware; start included, end not. A period with an
                 end has no unrealised profit: that is only known now, at the last marks.
-            by: None, or a key of the opening trade: "symbol", "strategy", "regime" or "model".
+            by: None, or a key of the opening trade: "symbol", "strategy", "regime", "model", "sentiment" ("negative",
+                "neutral" or "positive", see `pnl.NEUTRAL_WITHIN`) or "idea" (its id); "" of a trade that has none.
 
         Returns:
             A Pnl in the base currency, or with `by` a dict of them. Nothing is converted: profit in other

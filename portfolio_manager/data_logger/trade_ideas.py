@@ -12,13 +12,12 @@ from uuid import UUID
 from django.utils import timezone
 
 from friren.core.ids import new_id
-from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.receipts import Receipt, WriteOutcome
 from portfolio_manager.booking import catch_up
-from portfolio_manager.booking.figures import book_figures
+from portfolio_manager.booking.figures import held_figures
 from portfolio_manager.booking.reads import is_pending
 from portfolio_manager.data_logger.idea_reads import IdeaReads
 from portfolio_manager.ideas.evaluation import IdeaReceipt, evaluate_idea, execute_idea, order_id_of
@@ -249,11 +248,10 @@ class TradeIdeaService(IdeaReads):
             return {}
         if is_pending(self.account.id, using=alias):
             catch_up(self.account.id, using=alias)
-        figures = book_figures(self.account.id, using=alias)
+        held = held_figures(self.account.id, using=alias)
         return {
-            "balance": figures.balance, "equity": figures.value, "margin_used": figures.margin,
-            "margin_free": CONTEXT.subtract(figures.value, figures.margin), "open_pl": figures.unrealized,
-            "open_positions": figures.open_positions,
+            "balance": held.balance, "equity": held.value, "margin_used": held.margin,
+            "margin_free": held.margin_free, "open_pl": held.unrealized, "open_positions": held.open_positions,
         }  # fmt: skip
 
     def _stored(self, key: UUID, alias: str) -> list[TradeIdea]:

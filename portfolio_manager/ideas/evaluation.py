@@ -20,7 +20,8 @@ from friren.persistence.audit import record_change
 from friren.persistence.handlers import apply_within, one_commit
 from friren.persistence.receipts import Receipt, WriteOutcome
 from portfolio_manager.booking import catch_up
-from portfolio_manager.booking.figures import book_figures, highest_profit, realized_since
+from portfolio_manager.booking.figures import held_figures
+from portfolio_manager.booking.profit_curve import advance_curve, read_curve, realized_since
 from portfolio_manager.booking.reads import is_pending
 from portfolio_manager.ideas.gate import Breach, GateResult, Limits, Proposal, Standing, check_idea, check_standing
 from portfolio_manager.ideas.moves import locked_idea, move_fact, switch_fact
@@ -123,8 +124,9 @@ def read_standing(account: AccountHandle, at: dt.datetime, *, besides: UUID, usi
         at: aware; its day, in the account's time zone, is the one whose profit counts.
         besides: the idea that is asked about, which takes up no place itself.
     """
-    figures = book_figures(account.id, using=using)
-    fallen = CONTEXT.subtract(highest_profit(account.id, using=using), figures.profit)
+    held = held_figures(account.id, using=using)
+    earned, highest = read_curve(account.id, using=using)
+    fallen = CONTEXT.subtract(highest, CONTEXT.add(earned, held.unrealized))
     morning = at.astimezone(zoneinfo.ZoneInfo(account.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     under_way = Q(order__status__in=OPEN_ORDER_STATUSES) | Q(
         order__isnull=True, updated_at__gte=timezone.now() - APPROVED_FRESH
@@ -133,10 +135,10 @@ def read_standing(account: AccountHandle, at: dt.datetime, *, besides: UUID, usi
         account=account.id, status=IdeaStatus.AUTO_EXECUTED, trade__isnull=True
     )
     return Standing(
-        open_trades=figures.open_positions + approved.filter(under_way).exclude(pk=besides).count(),
+        open_trades=held.open_positions + approved.filter(under_way).exclude(pk=besides).count(),
         drawdown=max(ZERO, fallen),
         day_profit=realized_since(account.id, morning, using=using),
-        unmarked=figures.unmarked,
+        unmarked=held.unmarked,
     )
 
 
@@ -180,6 +182,7 @@ def _narrowed(strategy: Strategy | None, name: str, limit: Decimal) -> Decimal:
 def _book(account: AccountHandle, using: str) -> None:
     if is_pending(account.id, using=using):
         catch_up(account.id, using=using)
+    advance_curve(account.id, using=using)
 
 
 def _proposal(idea: TradeIdea) -> Proposal:

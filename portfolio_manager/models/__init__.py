@@ -4,6 +4,8 @@ from portfolio_manager.models.books import AccountState, LedgerEntry, Position, 
 from portfolio_manager.models.facts import CashMovement, CorporateAction, MarketResolution, PeriodCheckpoint
 from portfolio_manager.models.ideas import DecisionHistory, IdeaOutcome, TradeIdea
 from portfolio_manager.models.journal import TradingJournal
+from portfolio_manager.models.peaks import ProfitPeak
+from portfolio_manager.models.reconciliation import ReconciliationBreak
 from portfolio_manager.models.risk import RiskMetrics
 from portfolio_manager.models.snapshots import AccountSnapshot, AccountTotals, PortfolioHistory, PortfolioSnapshot
 from portfolio_manager.models.strategies import RiskConfig, Strategy
@@ -26,6 +28,8 @@ __all__ = [
     "PortfolioState",
     "Position",
     "PositionFill",
+    "ProfitPeak",
+    "ReconciliationBreak",
     "RiskConfig",
     "RiskMetrics",
     "Strategy",

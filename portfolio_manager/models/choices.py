@@ -4,6 +4,8 @@ from django.db.models import TextChoices
 
 __all__ = [
     "ActionKind",
+    "BreakKind",
+    "BreakResolution",
     "CashKind",
     "DecisionAction",
     "Direction",
@@ -98,3 +100,17 @@ class SnapshotKind(TextChoices):
     INTRADAY = "INTRADAY", "intraday"
     DAILY = "DAILY", "daily"
     ACCOUNT_TOTALS = "ACCOUNT_TOTALS", "account totals"
+
+
+class BreakKind(TextChoices):
+    """What a statement and the book disagree in, as seen from the book."""
+
+    MISSING = "MISSING", "missing in the book"
+    EXTRA = "EXTRA", "not in the statement"
+    DIFFERING = "DIFFERING", "told otherwise"
+
+
+class BreakResolution(TextChoices):
+    ADOPTED = "ADOPTED", "adopted from the statement"
+    CORRECTED = "CORRECTED", "corrected"
+    IGNORED = "IGNORED", "ignored"

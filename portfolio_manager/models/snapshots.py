@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from friren.core.fields import ChoiceField, MoneyField
 from friren.core.models import ProjectionModel
@@ -96,6 +96,13 @@ class PortfolioSnapshot(ProjectionModel):
         indexes: ClassVar = [
             models.Index(fields=["-timestamp"], name="snapshot_by_time"),
             models.Index(fields=["-snapshot_date"], name="snapshot_by_date"),
+            # The height of profit is asked for by every evaluation of an idea.
+            models.Index(
+                "account",
+                (F("realized_pnl") + F("total_unrealized_pnl") - F("total_commission")).desc(),
+                name="snapshot_by_profit",
+                condition=Q(source=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from portfolio_manager.models import (
     PeriodCheckpoint,
     Position,
     PositionFill,
+    ProfitPeak,
     RiskMetrics,
 )
 from tests.factories.ground import MONDAY, AccountFactory, FactFactory, later
@@ -144,3 +145,14 @@ class RiskMetricsFactory(DjangoModelFactory):
     portfolio_value = Decimal(100025)
     total_exposure = Decimal(1900)
     correlation_risk = Decimal("0.25")
+
+
+class ProfitPeakFactory(DjangoModelFactory):
+    class Meta:
+        model = ProfitPeak
+
+    account = factory.SubFactory(AccountFactory)
+    until = MONDAY
+    booked_seq = 1
+    profit = Decimal(250)
+    highest = Decimal(400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from uuid import uuid4
 
 import factory
 from factory.django import DjangoModelFactory
@@ -17,6 +18,7 @@ from portfolio_manager.models import (
     PortfolioHistory,
     PortfolioSnapshot,
     PortfolioState,
+    ReconciliationBreak,
     RiskConfig,
     Strategy,
     TradeIdea,
@@ -149,3 +151,20 @@ class TradingJournalFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     title = factory.Sequence("Entry {}".format)
     content = "Sold too early."
+
+
+class ReconciliationBreakFactory(FactFactory):
+    class Meta:
+        model = ReconciliationBreak
+
+    account = factory.SubFactory(AccountFactory)
+    run_id = factory.LazyFunction(uuid4)
+    kind = "DIFFERING"
+    statement = "statement.json"
+    venue = "IBKR"
+    external_id = factory.Sequence("fill {}".format)
+    field = "price"
+    ours = "187.32"
+    theirs = "187.42"
+    payload = {"about": "trade", "subject": "fill:IBKR:1"}
+    found_at = factory.Sequence(later)

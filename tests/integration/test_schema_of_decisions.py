@@ -120,9 +120,16 @@ TABLES = {
         f"balance {MONEY}?, total_invested {MONEY}?, total_profit_loss {MONEY}?, total_value {MONEY}?, "
         f"open_positions integer?, trade_count integer?, realized_pnl {MONEY}?, total_unrealized_pnl {MONEY}?, "
         f"total_margin {MONEY}?, total_commission {MONEY}?, source varchar(50), created_at timestamptz",
-        "indexes": "timestamp DESC; snapshot_date DESC",
+        "indexes": "timestamp DESC; snapshot_date DESC; "
+        "account_id realized_pnl + total_unrealized_pnl - total_commission DESC WHERE source = ''",
         "unique": "account_id kind timestamp; account_id snapshot_date WHERE kind = 'DAILY'",
         "rules": "ck_snapshot_figures ck_snapshot_daily",
+        "references": "account_id → core_account",
+    },
+    "portfolio_manager_profitpeak": {
+        "columns": f"account_id uuid, until timestamptz, booked_seq bigint, profit {MONEY}, highest {MONEY}, "
+        "updated_at timestamptz",
+        "rules": "ck_peak_height",
         "references": "account_id → core_account",
     },
     "portfolio_manager_tradingjournal": {
@@ -173,7 +180,7 @@ def index(definition: str) -> str:
     method, columns, _, condition = re.search(
         r"USING (\w+) \((.*?)\)( WITH .*?)?(?: WHERE \((.*)\))?$", definition
     ).groups()  # fmt: skip
-    names = re.sub(r"varchar_pattern_ops|[\",]", "", columns).strip()
+    names = re.sub(r"varchar_pattern_ops|[\",()]", "", columns).strip()
     condition = "" if condition is None else " WHERE " + re.sub(r"::\w+|[()]", "", condition)
     return f"{names}{'' if method == 'btree' else ' ' + method}{condition}"
 

@@ -17,7 +17,9 @@ from trading_engine.data.bars import SOURCE_MAX, TICKER_MAX, canonical_timeframe
 from trading_engine.data.importers.cells import decimal_cell
 from trading_engine.data.importers.stamps import DateFormat, date_format_of, read_wall, zone_of
 
-__all__ = ["cash", "date_format", "day", "price_source", "ticker", "timeframe", "timezone", "watched"]
+__all__ = [
+    "balance", "cash", "date_format", "day", "moment", "price_source", "ticker", "timeframe", "timezone", "watched",
+]  # fmt: skip
 
 
 def _usage(error: RejectedRecordError) -> argparse.ArgumentTypeError:
@@ -82,6 +84,23 @@ def cash(text: str) -> Decimal:
         return decimal_cell("cash", text)[0]
     except RejectedRecordError as exc:
         raise _usage(exc) from exc
+
+
+def balance(text: str) -> tuple[str, Decimal]:
+    """Return (currency, exact sum) of `USD=1250.50`; wrong usage if it is none."""
+    currency, _, amount = text.partition("=")
+    if not currency:
+        raise argparse.ArgumentTypeError(f"{text!r}: a currency and a sum such as USD=1250.50")
+    return currency, cash(amount)
+
+
+def moment(text: str) -> dt.datetime:
+    """Return a moment in ISO 8601, UTC unless it has an offset; wrong usage if it is none."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r}: a time such as 2026-01-05T14:30:00Z") from exc
+    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
 
 
 @contextmanager

@@ -6,16 +6,23 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from friren.errors import RejectedRecordError
+from trading_engine.regime.measures import (
+    BARS_PER_YEAR,
+    Confirmation,
+    deviation,
+    drawdown,
+    strength_share,
+    trend_score,
+)
 from trading_engine.regime.readings import (
     BEAR,
     BULL,
     CRISIS,
     HIGH_VOLATILITY,
     SIDEWAYS,
-    UNKNOWN,
     RegimeReading,
     VixCloses,
 )
@@ -24,8 +31,6 @@ if TYPE_CHECKING:
     from trading_engine.data.bars import Bar
 
 __all__ = ["TrendVolatilityDetector", "TrendVolatilityParameters"]
-
-BARS_PER_YEAR: Final = 252
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +111,11 @@ class TrendVolatilityDetector:
         self._is = parameters or TrendVolatilityParameters()
         self._vix = vix
         self._log_closes: deque[float] = deque(maxlen=self._is.long_bars + 1)
-        self._regime = UNKNOWN
-        self._candidate = UNKNOWN
-        self._agreeing = 0
+        self._confirmation = Confirmation(self._is.confirmation)
+
+    @property
+    def _regime(self) -> str:
+        return self._confirmation.regime
 
     def on_bar(self, bar: Bar) -> RegimeReading | None:
         """
@@ -122,8 +129,7 @@ class TrendVolatilityDetector:
         if len(self._log_closes) <= self._is.long_bars:
             return None
         figures = self._measure(self._vix.at(bar.timestamp.date()) if self._vix else None)
-        before = self._regime
-        self._confirm(self._judge(figures))
+        before = self._confirmation.take(self._judge(figures))
         indicators = {
             "trend_score": figures.trend,
             "stress": figures.stress,
@@ -144,14 +150,12 @@ class TrendVolatilityDetector:
     def _measure(self, vix: float | None) -> _Figures:
         closes = list(self._log_closes)
         returns = [later - earlier for earlier, later in pairwise(closes)]
-        usual = _deviation(returns)
-        now = _deviation(returns[-self._is.short_bars :])
-        window = closes[-self._is.trend_bars :]
-        away = closes[-1] - math.fsum(window) / len(window)
+        usual = deviation(returns)
+        now = deviation(returns[-self._is.short_bars :])
         return _Figures(
-            trend=away / (usual * math.sqrt(len(window) / 3)) if usual else 0.0,
+            trend=trend_score(closes[-self._is.trend_bars :], usual=usual),
             stress=now / usual if usual else 1.0,
-            drawdown=math.exp(closes[-1] - max(closes)) - 1,
+            drawdown=drawdown(closes),
             volatility=now * math.sqrt(BARS_PER_YEAR),
             vix=vix,
         )
@@ -183,15 +187,6 @@ class TrendVolatilityDetector:
         vix = self._is.vix if entering else self._is.leave_vix
         return max(now.stress / stress, (now.vix or 0.0) / vix)
 
-    def _confirm(self, judged: str) -> None:
-        if judged == self._regime:
-            self._candidate, self._agreeing = judged, 0
-            return
-        self._agreeing = self._agreeing + 1 if judged == self._candidate else 1
-        self._candidate = judged
-        if self._agreeing >= self._is.confirmation:
-            self._regime, self._agreeing = judged, 0
-
     def _confidence(self, now: _Figures) -> float:
         if self._regime == CRISIS:
             strength = self._crisis(now, entering=True)
@@ -205,8 +200,7 @@ class TrendVolatilityDetector:
             strength = self._is.trend / abs(now.trend) if now.trend else math.inf
         else:
             return 0.0
-        strength = max(strength, 0.0)
-        return 1.0 if math.isinf(strength) else strength / (1 + strength)
+        return strength_share(strength)
 
     def _reason(self, now: _Figures, before: str) -> str:
         vix = f", VIX {now.vix:.2f}" if now.vix is not None else ""
@@ -214,9 +208,3 @@ class TrendVolatilityDetector:
             f"{before} to {self._regime}: trend {now.trend:+.2f}, stress {now.stress:.2f},"
             f" drawdown {now.drawdown:.1%}{vix}, for {self._is.confirmation} bars"
         )
-
-
-def _deviation(values: list[float]) -> float:
-    # Two passes in plain floats: statistics.stdev works in fractions and takes fifty times as long.
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -1,6 +1,7 @@
 """The loggers of the trading floor, by which backtests and live bots record what they do."""
 
 from trading_engine.services.backtest_recorder import BacktestRecorder
+from trading_engine.services.market_recorder import MarketRecorder
 from trading_engine.services.model_tracker import ModelTracker
 from trading_engine.services.price_recorder import PriceRecorder
 from trading_engine.services.regime_logger import RegimeLogger
@@ -11,6 +12,7 @@ from trading_engine.services.trade_logger import TradeLogger
 
 __all__ = [
     "BacktestRecorder",
+    "MarketRecorder",
     "ModelTracker",
     "PriceRecorder",
     "RegimeLogger",

@@ -59,4 +59,12 @@ def account_of(
         return AccountHandle(
             id=key, name=name, owner=SYSTEM_USERNAME, cost_basis=str(CostBasis.AVERAGE), timezone="UTC", **wanted
         )
-    return open_account(name, starting_cash=told.starting_cash if starting_cash is None else starting_cash, **wanted)
+    try:
+        return open_account(
+            name, starting_cash=told.starting_cash if starting_cash is None else starting_cash, **wanted
+        )
+    except ConfigurationError:
+        if starting_cash is not None or told.starting_cash is None:
+            raise
+        # Files may work out another beginning by and by; books keep the one that they were opened with.
+        return open_account(name, starting_cash=None, **wanted)

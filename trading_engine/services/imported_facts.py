@@ -11,6 +11,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact, make_fact, spec_named
 from trading_engine.data.importers.records import Entry, Told
 from trading_engine.symbols import symbol_key
+from trading_engine.told_records import Maker, maker_of
 from trading_engine.trade_facts import TRADE_PARAMETERS, fact_key, fill_fact, order_fact
 
 __all__ = ["Proposed", "proposed_facts"]
@@ -26,9 +27,12 @@ class Proposed(NamedTuple):
     moved_at: dt.datetime | None = None
 
 
-def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
+def proposed_facts(account: AccountHandle | None, entry: Entry) -> list[Proposed]:
     """
     Return the facts that one record of a file tells of.
+
+    Args:
+        account: None for files that are about no books.
 
     Raises:
         RejectedRecordError: a value breaks a rule; the field is named as the loggers name it.
@@ -39,8 +43,10 @@ def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
         raise exc.named(TRADE_PARAMETERS) from exc
 
 
-def _proposed(account: AccountHandle, told: Told) -> Proposed:
+def _proposed(account: AccountHandle | None, told: Told) -> Proposed:
     keywords = dict(told.keywords)
+    if account is None:
+        return Proposed(maker_of(told.kind)(None, keywords))
     venue = keywords.get("venue") or ""
     if key := keywords.get("round_trip"):
         keywords["round_trip"] = natural_id("round_trip", account.id, venue, key)
@@ -52,9 +58,12 @@ def _proposed(account: AccountHandle, told: Told) -> Proposed:
         status = keywords.pop(_STATUS)
         fact = order_fact(account, **keywords)
         return Proposed(fact.with_values(status=status), told.moved_at)
-    if told.kind == "cash_movement":
-        return Proposed(_cash_movement(account, keywords))
-    return Proposed(_corporate_action(account, keywords))
+    return Proposed(_make(told.kind)(account, keywords))
+
+
+def _make(kind: str) -> Maker:
+    own = {"cash_movement": _cash_movement, "corporate_action": _corporate_action}
+    return own[kind] if kind in own else maker_of(kind)
 
 
 def _cash_movement(account: AccountHandle, told: dict[str, Any]) -> Fact:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from friren.core.ids import natural_id
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
@@ -17,9 +18,10 @@ from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Signal
 from trading_engine.models.choices import SignalKind
-from trading_engine.services.base import AccountService
+from trading_engine.services.signal_batches import SignalBatches
 from trading_engine.signal_moves import SIGNAL_MOVE
 from trading_engine.symbols import rows_of_symbol
+from trading_engine.system_notes import note_fact
 
 __all__ = ["SignalDetails", "SignalLogger"]
 
@@ -55,7 +57,7 @@ SIGNAL_KEYWORDS: Final = frozenset(SignalDetails.__annotations__) | {"signal_typ
 SIGNAL_PARAMETERS: Final = {"id": "signal_id"}
 
 
-class SignalLogger(AccountService):
+class SignalLogger(SignalBatches):
     """Records the advice that strategies give to one account."""
 
     def log_signal(
@@ -97,6 +99,28 @@ class SignalLogger(AccountService):
             How many were stored and were there already, and (index, error) of those refused.
         """
         return self.recorder.record_many(signals, self._bulk_fact, parameters=SIGNAL_PARAMETERS)
+
+    def log_batch(
+        self, signals: Iterable[Mapping[str, Any]], at: dt.datetime, *, batch_id: UUID | None = None
+    ) -> BulkReceipt:
+        """
+        Store signals that were given together, and note it as `last_signal_generation`.
+
+        Args:
+            signals: each given as the keywords of `log_signal`; `batch_id` and, where none is given, `timestamp` are
+                those of the batch.
+            at: when they were given, aware.
+            batch_id: that of (account, at) when None.
+
+        Returns:
+            As `bulk_log`.
+        """
+        moment = checks.check_time("at", at)
+        key = checks.check_uuid("batch_id", batch_id or natural_id("signal_batch", self.account.id, moment))
+        receipt = self.bulk_log({"timestamp": moment, **told, "batch_id": key} if isinstance(told, Mapping) else told
+                                for told in signals)  # fmt: skip
+        self.recorder.record(note_fact("last_signal_generation", moment))
+        return receipt
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
         """

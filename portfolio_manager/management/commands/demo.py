@@ -6,12 +6,16 @@ import sys
 import time
 from typing import Any
 
+from django.core.management.base import CommandParser
+
 from friren.operations.command import BaseFrirenCommand, Report
 from portfolio_manager.backtests import BacktestPlan, run_backtest
 from portfolio_manager.progress import progress_bar
 from portfolio_manager.run_report import RunReport, print_report
 from portfolio_manager.staff_user import FIRST_STAFF_USERNAME, make_first_staff_user
 from trading_engine.backtesting.sample_bars import sample_series, sample_vix
+from trading_engine.management.bar_arguments import detector
+from trading_engine.regime import DEFAULT_DETECTOR, DETECTORS
 from trading_engine.services.price_recorder import PriceRecorder
 from trading_engine.strategies import STRATEGIES
 
@@ -24,13 +28,20 @@ class Command(BaseFrirenCommand):
     report: RunReport
     staff = "a staff user"
 
-    def run(self, **_: Any) -> Report:
+    def add_arguments(self, parser: CommandParser) -> None:
+        names = ", ".join(DETECTORS)
+        default = DEFAULT_DETECTOR
+        parser.add_argument("--detector", type=detector, default=default, metavar="NAME", help=f"One of {names}.")
+
+    def run(self, *, detector: str, **_: Any) -> Report:
         began = time.perf_counter()
         series = sample_series()
         bars = [bar for symbol in sorted(series) for bar in series[symbol]]
         with PriceRecorder() as prices:
             prices.record_bars(bars)
-        plan = BacktestPlan(series=series, strategies=tuple(STRATEGIES), label="demo", vix=sample_vix())
+        plan = BacktestPlan(
+            series=series, strategies=tuple(STRATEGIES), label="demo", detector=detector, vix=sample_vix()
+        )
         with progress_bar("Trading", total=len(bars)) as advance:
             self.report = run_backtest(plan, progress=advance)
         if not self.report.journaled:

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from friren.core.models import Account
-from trading_engine.models import BacktestRun, Price, Signal, Trade
+from trading_engine.models import BacktestRun, Price, RegimeHistory, Signal, Trade
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -170,3 +170,17 @@ class TestOptions:
 
         assert (figures["trades"], figures["final_equity"], figures["total_return"]) == (0, "100000", 0.0)
         assert figures["sharpe_ratio"] is figures["win_rate"] is figures["profit_factor"] is None
+
+    def test_the_regime_detector_can_be_named(self, tmp_path):
+        path = tmp_path / "AAA.csv"
+        days = (f"{2016 + index // 336}-{index // 28 % 12 + 1:02}-{index % 28 + 1:02}" for index in range(520))
+        lines = (
+            f"{day},1,1,1,{100 + index % 7}\n".replace(",1,1,1,", f",{100 + index % 7},107,99,")
+            for index, day in enumerate(days)
+        )
+        path.write_text("Date,Open,High,Low,Close\n" + "".join(lines))
+        figures = backtest("--csv", path, "--strategy", "sma_cross", "--detector", "entropy")
+
+        assert BacktestRun.objects.get().parameters["regime_detector"] == "ENTROPY"
+        assert set(RegimeHistory.objects.values_list("detector", flat=True)) == {"ENTROPY"}
+        assert figures["regimes"] == RegimeHistory.objects.count() > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -19,7 +19,7 @@ from trading_engine.data.importers.stamps import DateFormat, date_format_of, rea
 from trading_engine.data.importers.survey import Survey
 from trading_engine.data.importers.tables import Row, header_of, is_json_lines, rows_of
 
-__all__ = ["read_csv_trades"]
+__all__ = ["VENUE", "fills_of_objects", "read_csv_trades"]
 
 VENUE: Final = "csv"
 _SIDES: Final = {
@@ -89,20 +89,36 @@ def _value(row: Row, columns: tuple[str, ...]) -> Any:
     return " ".join(str(row.values.get(column) or "") for column in columns).strip() or None
 
 
+def fills_of_objects(rows: Iterable[Row | Issue], path: Path, mapped: Mapped) -> Iterator[Entry | Issue]:
+    """
+    Yield the fills of JSON objects, each told as a line of JSON tells one.
+
+    Args:
+        path: the document they stand in.
+    """
+    zone = zone_of(mapped.timezone) if mapped.timezone else None
+    form = date_format_of(mapped.date_format) if mapped.date_format else DateFormat("YMD")
+    yield from _told(rows, path, _Reading({}, mapped, form, zone), objects=True)
+
+
 def _entries(file: SourceFile, *, reading: _Reading) -> Iterator[Entry | Issue]:
+    yield from _told(rows_of(file), file.path, reading, objects=is_json_lines(file.path))
+
+
+def _told(rows: Iterable[Row | Issue], path: Path, reading: _Reading, *, objects: bool) -> Iterator[Entry | Issue]:
     shapes: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
     with Ordinals() as ordinals:
-        for row in rows_of(file):
+        for row in rows:
             if isinstance(row, Issue):
                 yield row
                 continue
             columns = reading.columns
-            if is_json_lines(file.path):
+            if objects:
                 # A line leaves out what it has no value for, the first one too.
                 shape = tuple(row.values)
                 if shape not in shapes:
                     try:
-                        shapes[shape] = _columns_of_line(file.path, shape, reading.mapped)
+                        shapes[shape] = _columns_of_line(path, shape, reading.mapped)
                     except UnreadableFileError as exc:
                         yield Issue(row.line, "", "", exc.rule)
                         continue

@@ -11,6 +11,8 @@ from trading_engine.data.importers.csv_trades import read_csv_trades
 from trading_engine.data.importers.freqtrade import read_freqtrade
 from trading_engine.data.importers.mapping import Mapped
 from trading_engine.data.importers.parsed import UnreadableFileError
+from trading_engine.data.importers.polymarket import read_polymarket
+from trading_engine.data.importers.prescient import files_below, read_prescient
 from trading_engine.data.importers.pyfolio import read_pyfolio
 from trading_engine.data.importers.records import ReadFiles
 from trading_engine.data.importers.zipline import read_zipline
@@ -22,6 +24,8 @@ _READERS: Final = {
     "pyfolio": read_pyfolio,
     "zipline": read_zipline,
     "copy_ai": read_copy_ai,
+    "polymarket": read_polymarket,
+    "prescient": read_prescient,
 }
 SOURCES: Final = (*_READERS, "csv")
 # What is looked at where a folder is given.
@@ -30,6 +34,8 @@ _SUFFIXES: Final = {
     "pyfolio": (".csv", ".csv.gz"),
     "zipline": (".json",),
     "copy_ai": (".json",),
+    "polymarket": (".json", ".json.gz"),
+    "prescient": (".json",),
     "csv": (".csv", ".csv.gz", ".tsv", ".jsonl", ".ndjson"),
 }
 
@@ -52,7 +58,7 @@ def read_files(
     files, empty = [], []
     for path in paths:
         if path.is_dir():
-            listed = sorted(one for one in path.iterdir() if one.name.casefold().endswith(_SUFFIXES[source]))
+            listed = _listed(source, path)
             files += listed
             if not listed:
                 empty.append(UnreadableFileError(path, f"no file of {source} ({', '.join(_SUFFIXES[source])})"))
@@ -67,3 +73,9 @@ def read_files(
         read = _READERS[source](files)
     read.unreadable = [*empty, *read.unreadable]
     return read
+
+
+def _listed(source: str, folder: Path) -> list[Path]:
+    if source == "prescient":
+        return files_below(folder)
+    return sorted(one for one in folder.iterdir() if one.name.casefold().endswith(_SUFFIXES[source]))

@@ -11,10 +11,12 @@ import pytest
 from friren.operations import audit
 from friren.operations.archive.service import archive, unarchive
 from friren.persistence.receipts import WriteOutcome
+from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.ideas.counterfactuals import evaluate_rejected
 from portfolio_manager.models import AccountSnapshot, DecisionHistory, IdeaOutcome, RiskConfig, TradeIdea
 from tests import postgres as harness
 from trading_engine.models import CandleSnapshot
+from trading_engine.services import TradeLogger
 
 AUGUST = dt.datetime(2008, 8, 1, 20, tzinfo=dt.UTC)
 IDEA = {
@@ -62,3 +64,21 @@ def test_what_is_over_goes_whole_and_is_replayed_from_there(service) -> None:
     unarchive((), until=now)
     assert counts() == before
     assert audit.verify().ok
+
+
+def test_what_an_archived_idea_earned_is_told_by_its_id(book, service, config) -> None:
+    tracker = PortfolioTracker(book)
+    idea = service.propose(**IDEA)
+    service.evaluate(idea, timestamp=AUGUST)
+    order = service.execute(idea, timestamp=AUGUST)
+    common = {"symbol": "SP500", "quantity": 2, "timestamp": AUGUST}
+    tracker.record_trade(**common, action="buy", price=1250, order=order.id)
+    tracker.record_trade(**common, action="sell", price=1260)
+    TradeLogger(book).update_order_status(order.id, "filled", timestamp=AUGUST)
+    before = tracker.calculate_pnl(by="idea")
+    archive((), now=AUGUST + dt.timedelta(days=200))
+
+    assert TradeIdea.objects.count() == 0
+    assert {key: pnl.realized for key, pnl in before.items()} == {str(idea.id): 20}
+    after = tracker.calculate_pnl(by="idea")
+    assert {key: pnl.realized for key, pnl in after.items()} == {str(idea.id): 20}
