@@ -46,7 +46,7 @@ class World:
         )  # fmt: skip
         of_none = (
             services.SentimentLogger, services.ModelTracker, services.PriceRecorder, services.BacktestRecorder,
-            services.SnapshotLogger, services.MarketRecorder,
+            services.SnapshotLogger, services.PairRecorder, services.MarketRecorder,
         )  # fmt: skip
         made = [*(cls(account=self.account) for cls in of_account), *(cls() for cls in of_none)]
         self.services = {type(service).__name__: service for service in made}
@@ -144,6 +144,13 @@ def _risk(_world: World, days: int) -> dict[str, Any]:
     return {"timestamp": NOON + dt.timedelta(days=days), "portfolio_value": 1000, "total_exposure": 500}
 
 
+def _pair(world: World) -> dict[str, Any]:
+    return {
+        "symbol_1": world.name, "symbol_2": "AAPL", "timestamp": NOON, "cointegration_pvalue": 0.01,
+        "hedge_ratio": 1.5, "correlation": 0.9,
+    }  # fmt: skip
+
+
 def _bars(world: World) -> list[Any]:
     from trading_engine.data.bars import Bar
 
@@ -222,6 +229,8 @@ STEPS: Final = [
     Step("PriceRecorder.load", _load),
     Step("PriceRecorder.latest", lambda w: {"symbol": w.name, "timeframe": "1m"}),
     Step("PriceRecorder.bars", lambda w: {"symbol": w.name, "timeframe": "1m"}),
+    Step("PairRecorder.record_pair", _pair, again=False),
+    Step("PairRecorder.deactivate_pair", lambda w: {"pair": (w.name, "AAPL"), "timestamp": LATER}),
     Step("MarketRecorder.record_event", lambda w: _event(w, "decision")),
     Step("MarketRecorder.record_market", lambda w: _market(w, "fed")),
     Step("MarketRecorder.log_market_snapshot", lambda w: _stood(w, 1)),

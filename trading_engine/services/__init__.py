@@ -3,6 +3,7 @@
 from trading_engine.services.backtest_recorder import BacktestRecorder
 from trading_engine.services.market_recorder import MarketRecorder
 from trading_engine.services.model_tracker import ModelTracker
+from trading_engine.services.pair_recorder import PairRecorder
 from trading_engine.services.price_recorder import PriceRecorder
 from trading_engine.services.regime_logger import RegimeLogger
 from trading_engine.services.sentiment_logger import SentimentLogger
@@ -14,6 +15,7 @@ __all__ = [
     "BacktestRecorder",
     "MarketRecorder",
     "ModelTracker",
+    "PairRecorder",
     "PriceRecorder",
     "RegimeLogger",
     "SentimentLogger",

@@ -18,6 +18,7 @@ from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Signal
 from trading_engine.models.choices import SignalKind
+from trading_engine.pairs.keys import pair_key, rows_of_pair
 from trading_engine.services.signal_batches import SignalBatches
 from trading_engine.signal_moves import SIGNAL_MOVE
 from trading_engine.symbols import rows_of_symbol
@@ -30,8 +31,9 @@ class SignalDetails(TypedDict, total=False):
     """What may be told of a signal beside its type and time."""
 
     symbol: Any  # ticker, (ticker, venue) or Symbol; or else:
+    pair: Any  # two symbols, or a row of TradingPair; needs z_score and spread_value
     market: Any  # id of a prediction market
-    kind: str | None  # EQUITY; PREDICTION when a market is given
+    kind: str | None  # EQUITY; PAIR when a pair is given and no symbol, PREDICTION when a market is
     strategy_name: str | None
     confidence_score: float | Decimal | None  # 0 to 1
     reasoning: str | None
@@ -75,7 +77,7 @@ class SignalLogger(SignalBatches):
             signal_type: ENTRY_LONG, EXIT_LONG, …, BUY, SELL, HOLD, BUY_YES or BUY_NO.
             timestamp: when it was given, aware.
             signal_id: a UUID; made when None.
-            details: `symbol` or `market`, and what SignalDetails lists.
+            details: `symbol`, `pair` or `market`, and what SignalDetails lists.
 
         Returns:
             STORED, or DUPLICATE when the same signal is there already.
@@ -161,6 +163,7 @@ class SignalLogger(SignalBatches):
         self,
         symbol: Any = None,
         *,
+        pair: Any = None,
         strategy: str | None = None,
         signal_type: str | None = None,
         executed: bool | None = None,
@@ -175,6 +178,7 @@ class SignalLogger(SignalBatches):
 
         Args:
             symbol: ticker or (ticker, venue); all when None.
+            pair: two symbols, or a row; all when None.
             strategy: exact `strategy_name`.
             executed: only those that led to a trade, or only the others.
             start, end: bounds of the time, aware; start included, end not.
@@ -189,6 +193,8 @@ class SignalLogger(SignalBatches):
         signals = Signal.objects.using(self.using).filter(account=self.account.id)
         if symbol is not None:
             signals = rows_of_symbol(signals, symbol)
+        if pair is not None:
+            signals = rows_of_pair(signals, *pair_key("pair", pair))
         if strategy is not None:
             signals = signals.filter(strategy_name=fields["strategy_name"].check("strategy", strategy))
         if signal_type is not None:
@@ -211,7 +217,14 @@ class SignalLogger(SignalBatches):
 
     def _signal_fact(self, *, timestamp: Any, signal_id: Any = None, **details: Any) -> Fact:
         if details.get("kind") is None:
-            details["kind"] = SignalKind.EQUITY if details.get("market") is None else SignalKind.PREDICTION
+            details["kind"] = _kind_of(details)
         key = None if signal_id is None else checks.check_uuid("signal_id", signal_id)
         moment = checks.check_time("timestamp", timestamp)
         return make_fact(Signal, id=key, account=self.account.id, timestamp=moment, **details)
+
+
+def _kind_of(details: Mapping[str, Any]) -> SignalKind:
+    if details.get("market") is not None:
+        return SignalKind.PREDICTION
+    paired = details.get("pair") is not None and details.get("symbol") is None
+    return SignalKind.PAIR if paired else SignalKind.EQUITY
