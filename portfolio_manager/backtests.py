@@ -7,9 +7,9 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import friren
@@ -49,6 +49,7 @@ class BacktestPlan:
     Attributes:
         series: bars of one timeframe by symbol, each oldest first; at least one bar.
         strategies: registered names; every strategy trades every symbol.
+        parameters: of strategies that are not as they come, by name.
         label: stands for the strategies in the account's name; their names when "".
         account: name of the book; `<strategy>-<symbols>-<run id>` when "". It must be new.
         detector: name of the regime detector, see `create_detector`.
@@ -60,6 +61,7 @@ class BacktestPlan:
 
     series: Mapping[str, Sequence[Bar]]
     strategies: Sequence[str]
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     label: str = ""
     account: str = ""
     detector: str = DEFAULT_DETECTOR
@@ -129,7 +131,10 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
 def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
     if not plan.strategies or len(set(plan.strategies)) != len(plan.strategies):
         raise RejectedRecordError("strategies", list(plan.strategies), "at least one, each once")
-    made = {symbol: [create_strategy(name) for name in plan.strategies] for symbol in plan.symbols}
+    made = {
+        symbol: [create_strategy(name, **plan.parameters.get(name, {})) for name in plan.strategies]
+        for symbol in plan.symbols
+    }
     if not made or not all(plan.series.values()):
         raise RejectedRecordError("series", list(plan.symbols), "at least one bar of every symbol")
     return made

@@ -29,6 +29,9 @@ class Strategy(models.Model):
     `allowed_symbols` is its watchlist; an empty one allows every symbol. `risk_caps` narrows limits of RiskConfig.
     """
 
+    # People say what may be traded; bots read it.
+    changed_by_bots: ClassVar[tuple[str, ...]] = ()
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=255, unique=True)
     is_active = models.BooleanField(default=True)
@@ -105,6 +108,9 @@ def _cap(value: Any) -> Decimal | None:
 
 class RiskConfig(models.Model):
     """What may be traded without a person, and what stops it: one row for all books."""
+
+    # A bot that comes upon a breach turns trading off and says why; the limits are people's.
+    changed_by_bots: ClassVar[tuple[str, ...]] = ("ai_trading_enabled", "last_halt_reason", "updated_at", "updated_by")
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     ai_trading_enabled = models.BooleanField(default=False)
