@@ -278,6 +278,7 @@ STEPS: Final = [
     Step("PredictionTracker.mark_from_snapshots", lambda _w: {"at": LATER}),
     Step("PredictionTracker.resolve_decided_markets", lambda _w: {}),
     Step("PortfolioTracker.get_portfolio_state", lambda _w: {}),
+    Step("PortfolioTracker.explain", lambda w: {"trade": w.id("trade")}),
     Step("PortfolioTracker.get_current_positions", lambda _w: {}),
     Step("PortfolioTracker.calculate_pnl", lambda _w: {}),
     Step("SnapshotLogger.log_candle", lambda w: {**_shown(w), "open": 1, "high": 3, "low": 1, "close": 2}),

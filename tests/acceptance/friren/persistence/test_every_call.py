@@ -24,7 +24,7 @@ NOTED = (
     "PredictionTracker.buy_yes", "PredictionTracker.buy_no", "PredictionTracker.sell_yes", "PredictionTracker.sell_no",
 )  # fmt: skip
 READS = {"get_", "current_signals", "open_orders", "current_regime", "regime_at", "latest", "bars", "calculate_pnl",
-         "mark_to_market", "mark_from_snapshots", "replay"}  # fmt: skip
+         "mark_to_market", "mark_from_snapshots", "replay", "explain"}  # fmt: skip
 # Calls that work something out of what is stored: without the database there is nothing to keep for later.
 DEFERRED = (
     "PortfolioTracker.update_position", "RiskLogger.compute", "TradeIdeaService.evaluate",
