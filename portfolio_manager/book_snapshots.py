@@ -84,7 +84,8 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
     locked = snapshots.select_for_update(no_key=True).filter(pk__in=list(first)).order_by("pk")
     held = {row.pk: row for row in locked}
     for place, row in rows.items():
-        mine = first[row.pk] == place and held[row.pk].created_at == now
+        # The field sets its own time when the row is written.
+        mine = first[row.pk] == place and held[row.pk].created_at == row.created_at
         verdicts[place] = WriteOutcome.STORED if mine else _replace(held[row.pk], row, using)
     return [verdicts[place] for place in range(len(facts))]
 

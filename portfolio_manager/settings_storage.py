@@ -6,26 +6,25 @@ Blueprint keeps both in files and moves them by the same flags as records: see `
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
-from django.db import Error as DatabaseError
-from django.db import connections
 from django.db.models import Model, ProtectedError
 
 from friren.core.choices import AuditAction
 from friren.core.ids import natural_id
 from friren.core.numbers import plain
-from friren.errors import RejectedRecordError
+from friren.errors import DatabaseUnavailableError, RejectedRecordError
 from friren.persistence.audit import record_change
 from friren.persistence.handlers import one_commit
+from friren.persistence.recorder import Recorder
 from portfolio_manager.models import RiskConfig, Strategy
 from trading_engine.data.atomic_files import replacing
 from trading_engine.data.importers.parsed import UnreadableFileError
@@ -133,19 +132,20 @@ class SettingsRows:
     where something refers to it.
 
     Raises:
-        DatabaseError: by any method: the database does not answer. Settings do not go by the journal: nobody trades on
-            a limit that is not in force.
+        DatabaseUnavailableError: by any method: the database does not answer in time. Settings do not go by the
+            journal: nobody trades on a limit that is not in force.
     """
 
     def __init__(self, *, using: str = "default") -> None:
-        self._using = using
+        self._recorder = Recorder(using=using)
 
     def save(self, table: str, records: Iterable[Record]) -> Written:
         """Save settings in one commit, see `Storage.save`."""
         is_ = table_named(table)
         told = [record_of(is_, record)[0] for record in records]
-        with self._reconnecting(), one_commit(self._using):
-            changed = self._save_strategies(told) if table == "strategies" else self._save_risk_config(told)
+        changed = self._recorder.store_many(partial(_save, table, told))
+        if changed is None:
+            raise DatabaseUnavailableError
         return Written(database=Side.STORED if changed else Side.DUPLICATE)
 
     def load(self, table: str) -> list[dict[str, Any]]:
@@ -155,63 +155,65 @@ class SettingsRows:
     def iterate(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield the settings."""
         is_, model = table_named(table), Strategy if table == "strategies" else RiskConfig
-        with self._reconnecting():
-            rows = list(model._default_manager.using(self._using).all())
+        rows: list[Model] | None = self._recorder.derive(lambda alias: list(model._default_manager.using(alias).all()))
+        if rows is None:
+            raise DatabaseUnavailableError
         for row in rows:
             yield record_of(is_, {name: getattr(row, name) for name in is_.names})[0]
 
     def close(self) -> None:
-        """Do nothing: every change was committed."""
+        """Take no more changes; every one was committed."""
+        self._recorder.close()
 
-    @contextlib.contextmanager
-    def _reconnecting(self) -> Iterator[None]:
-        """Give up a connection that broke: Django keeps it, and a program that runs for days would too."""
-        try:
-            yield
-        except DatabaseError:
-            connections[self._using].close()
-            raise
 
-    def _save_risk_config(self, told: list[dict[str, Any]]) -> bool:
+def _save(table: str, told: list[dict[str, Any]], alias: str) -> bool:
+    """Store settings in one commit; return whether anything changed."""
+    with one_commit(alias):
+        if table == "strategies":
+            return _save_strategies(told, alias)
         (config,) = told
-        return self._change(RiskConfig.load(using=self._using, lock=True), config)
+        return _change(RiskConfig.load(using=alias, lock=True), config, alias)
 
-    def _save_strategies(self, told: list[dict[str, Any]]) -> bool:
-        rows = Strategy.objects.using(self._using).select_for_update().order_by("pk")
-        held = {row.name: row for row in rows}
-        changed = [self._change(held.pop(one["name"], None) or _new(one["name"]), one) for one in told]
-        return any([*changed, *map(self._remove, held.values())])
 
-    def _change(self, row: Any, told: Mapping[str, Any]) -> bool:
-        after = {name: _stored(row, name, value) for name, value in told.items()}
-        before = {name: getattr(row, name) for name in after}
-        adding = row._state.adding
-        if before == after and not adding:
-            return False
-        for name, value in after.items():
-            setattr(row, name, value)
-        try:
-            row.full_clean()
-        except ValidationError as exc:
-            name, messages = next(iter(exc.message_dict.items()))
-            raise RejectedRecordError("" if name == "__all__" else name, None, messages[0]) from exc
-        row.save(using=self._using)
-        action = AuditAction.CREATE if adding else AuditAction.CONFIG_CHANGE
-        self._note(row, {} if adding else before, after, action)
-        return True
+def _save_strategies(told: list[dict[str, Any]], alias: str) -> bool:
+    rows = Strategy.objects.using(alias).select_for_update().order_by("pk")
+    held = {row.name: row for row in rows}
+    changed = [_change(held.pop(one["name"], None) or _new(one["name"]), one, alias) for one in told]
+    removed = [_remove(row, alias) for row in held.values()]
+    return any([*changed, *removed])
 
-    def _remove(self, row: Strategy) -> bool:
-        try:
-            key = row.pk
-            row.delete(using=self._using)
-        except ProtectedError:
-            return self._change(row, {"is_active": False})
-        row.pk = key
-        self._note(row, {"name": row.name}, {}, AuditAction.DELETE)
-        return True
 
-    def _note(self, row: Model, before: Mapping[str, Any], after: Mapping[str, Any], action: str) -> None:
-        record_change(row, before=before, after=after, action=action, source="storage", using=self._using)
+def _change(row: Any, told: Mapping[str, Any], alias: str) -> bool:
+    after = {name: _stored(row, name, value) for name, value in told.items()}
+    before = {name: getattr(row, name) for name in after}
+    adding = row._state.adding
+    if before == after and not adding:
+        return False
+    for name, value in after.items():
+        setattr(row, name, value)
+    try:
+        row.full_clean(validate_unique=False)
+    except ValidationError as exc:
+        name, messages = next(iter(exc.message_dict.items()))
+        raise RejectedRecordError("" if name == "__all__" else name, None, messages[0]) from exc
+    row.save(using=alias)
+    _note(row, {} if adding else before, after, AuditAction.CREATE if adding else AuditAction.CONFIG_CHANGE, alias)
+    return True
+
+
+def _remove(row: Strategy, alias: str) -> bool:
+    key = row.pk
+    try:
+        row.delete(using=alias)
+    except ProtectedError:
+        return _change(row, {"is_active": False}, alias)
+    row.pk = key
+    _note(row, {"name": row.name}, {}, AuditAction.DELETE, alias)
+    return True
+
+
+def _note(row: Model, before: Mapping[str, Any], after: Mapping[str, Any], action: str, alias: str) -> None:
+    record_change(row, before=before, after=after, action=action, source="storage", using=alias)
 
 
 def _new(name: str) -> Strategy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from friren.core.models import AuditLog
 from friren.errors import RejectedRecordError
 from portfolio_manager.models import RiskConfig, Strategy
 from portfolio_manager.settings_storage import SettingsFiles, SettingsRows, settings_storage
+from tests.outages import alias_for
 from tests.servers import throw_away_server
 from trading_engine.data.importers.parsed import UnreadableFileError
 from trading_engine.data.storage import HybridStorage, Side, Written, storage_mode
@@ -105,7 +107,7 @@ def test_strategies_are_made_changed_and_removed(both, root):
 
 
 @pytest.mark.parametrize(
-    ("postgres", "dual", "file", "database"),
+    ("use_postgres", "dual", "in_file", "in_database"),
     [
         ("true", "true", True, True),
         ("true", "false", False, True),
@@ -113,13 +115,13 @@ def test_strategies_are_made_changed_and_removed(both, root):
         ("false", "false", True, False),
     ],
 )
-def test_the_two_flags_in_their_four_combinations(root, postgres, dual, file, database):
-    mode = storage_mode({"USE_POSTGRES": postgres, "DUAL_WRITE": dual})
+def test_the_two_flags_in_their_four_combinations(root, use_postgres, dual, in_file, in_database):
+    mode = storage_mode({"USE_POSTGRES": use_postgres, "DUAL_WRITE": dual})
 
     settings_storage(mode=mode, root=root).save("strategies", [BREAKOUT])
 
-    assert (root / "strategies.csv").exists() is file
-    assert Strategy.objects.filter(name="breakout").exists() is database
+    assert (root / "strategies.csv").exists() is in_file
+    assert Strategy.objects.filter(name="breakout").exists() is in_database
 
 
 def test_wrong_settings_are_refused_and_neither_side_has_them(both, root):
@@ -135,9 +137,7 @@ def test_wrong_settings_are_refused_and_neither_side_has_them(both, root):
         SettingsFiles(root).load("risk_config")
 
 
-def test_with_the_database_stopped_the_files_are_read_and_it_follows_when_it_is_back(root, monkeypatch):
-    from tests.outages import alias_for
-
+def test_with_the_database_stopped_the_files_are_read_and_it_follows_when_it_is_back(root):
     for server in throw_away_server(migrated=True):
         with alias_for(server, "stopping") as alias:
             rows = SettingsRows(using=alias)
@@ -151,5 +151,9 @@ def test_with_the_database_stopped_the_files_are_read_and_it_follows_when_it_is_
             assert storage.load("risk_config") == changed
 
             server.start()
-            assert storage.load("risk_config") == changed
+            deadline = time.monotonic() + 60
+            while RiskConfig.objects.using(alias).get().max_lot_size != 1:  # as soon as the database is found again
+                assert storage.load("risk_config") == changed
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
             assert rows.load("risk_config") == changed
