@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from decimal import Decimal
@@ -97,6 +98,25 @@ def check_the_profit(run):
         sums[outcome] += position.realized_pnl + (position.unrealized_pnl or 0)
     assert sum(sums.values()) == profit["sp"].total
     assert sums[True] > sums[False]
+
+
+def test_what_revised_bars_contradict_is_named_and_what_was_told_stands():
+    bars = sample_series()["SP500"][:900]
+    with PriceRecorder() as prices:
+        prices.record_bars(bars)
+        first = told(*TRAIN)
+        before = list(ModelPerformance.objects.values())
+        # A price that the first version was asked about, and had not learnt from.
+        wrong = bars[620]
+        prices.record_bars([dataclasses.replace(wrong, close=wrong.low, open=wrong.low)], revise=True)
+
+    screen = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command(*TRAIN, "--json", stdout=screen)
+    report = json.loads(screen.getvalue())
+    assert report["rejected"]
+    assert report["versions"][0]["version"] == first["versions"][0]["version"]
+    assert list(ModelPerformance.objects.filter(id__in=[row["id"] for row in before]).values()) == before
 
 
 @pytest.mark.parametrize(
