@@ -12,13 +12,17 @@ class TradingEngineConfig(AppConfig):
         # Models and handlers can be imported only now.
         from friren.operations.moves import register_moves
         from friren.persistence.facts import register_natural_key
-        from trading_engine import archiving, handlers, health
+        from trading_engine import archiving, handlers, health, stored_frames
         from trading_engine.models import Order, OrderStatusEvent, Symbol, Trade, TradeStatusEvent
+        from trading_engine.services.friren_imports import import_exports
+        from trading_engine.services.whole_imports import register_importer
         from trading_engine.symbols import symbols_by_key
 
         register_natural_key(Symbol, symbols_by_key)
+        register_importer("friren", import_exports)
         handlers.register()
         health.register_all()
         archiving.register_all()
+        stored_frames.register_all()
         register_moves(Order, OrderStatusEvent, "order")
         register_moves(Trade, TradeStatusEvent, "trade")

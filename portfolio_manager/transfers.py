@@ -1,0 +1,27 @@
+"""What exports leave out of this floor, because an import makes it anew of the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from portfolio_manager.booking import catch_up
+from portfolio_manager.models import AccountState, LedgerEntry, Position, PositionFill, ProfitPeak
+from trading_engine.data.transfer.registry import register_after_import, register_left_out
+
+__all__ = ["register_all"]
+
+PROJECTIONS: Final = (Position, PositionFill, LedgerEntry, AccountState, ProfitPeak)
+
+
+def register_all() -> None:
+    """Register the books: they are folded from the facts."""
+    for model in PROJECTIONS:
+        register_left_out(model, "folded from the facts")
+    register_after_import(_book)
+
+
+def _book(accounts: Sequence[UUID]) -> None:
+    for account in accounts:
+        catch_up(account)
