@@ -15,6 +15,8 @@ from friren.operations.backup.shelf import Shelf, new_name
 
 # How many random schedules each rule of retention is tried on.
 SCHEDULES = int(os.environ.get("FRIREN_TEST_SCHEDULES") or 50)
+# That the tests have on this machine.
+BUCKET = "friren-backups"
 MONDAY = dt.datetime(2026, 1, 5, 2, tzinfo=dt.UTC)
 
 

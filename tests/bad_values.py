@@ -99,6 +99,10 @@ _UNKNOWN_CHOICES: Final = [*NO_TEXT, "no such choice", " ", "x" * 1000]
 SYMBOLS: Final = [
     *text(100, blank=False), ("AAPL", 5), ("AAPL", "x" * 51), ("AAPL", NUL), ("", "XNAS"), ("A", "B", "C"), (),
 ]  # fmt: skip
+PAIRS: Final = [
+    "AAPL/MSFT", 5, True, b"x", Foreign(), (), ("AAPL",), ("AAPL", "MSFT", "GOOG"), ("AAPL", "AAPL"), ("AAPL", None),
+    *(("AAPL", symbol) for symbol in SYMBOLS), *((symbol, "AAPL") for symbol in SYMBOLS),
+]  # fmt: skip
 PAGES: Final = [
     "x", 5, (), (NOON,), [NOON, uuid.uuid4()], (NOON.replace(tzinfo=None), uuid.uuid4()), (NOON, "x"), Foreign(),
 ]  # fmt: skip
@@ -154,6 +158,10 @@ KINDS: Final[dict[str, list[Any]]] = {
     "json list": [{"a": 1}, "text", 5, True, Foreign(), *([tree] for tree in JSON_TREES)],
     "references": ["text", 5, True, Foreign(), {"a": 1}, [None], *([value] for value in UUIDS)],
     "symbol": SYMBOLS,
+    "pair": PAIRS,
+    "pairs": ["AAPL", 5, True, b"x", {"AAPL": 1}, Foreign(), *([pair] for pair in PAIRS)],
+    "share": [*NO_NUMBERS, 10**400, -0.5, 1.5],
+    "share of both signs": [*NO_NUMBERS, 10**400, -1.5, 1.5],
     "symbols": ["AAPL", 5, True, b"x", {"AAPL": 1}, Foreign(), *([symbol] for symbol in SYMBOLS)],
     "account": [5, 1.0, True, b"x", [], Foreign(), "", NUL, SURROGATE, "x" * 101],
     "limit": [0, -1, PAGE_ROWS_MAX + 1, 1.0, "5", True, None, Decimal(5), np.int64(5), Foreign()],

@@ -12,6 +12,7 @@ import pytest
 
 from friren import embedded
 from tests import postgres as harness
+from tests.backups import BUCKET
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a thread may take for the batch that it is at, on a busy machine.
@@ -115,3 +116,34 @@ def database(emptier, django_db_blocker) -> Iterator[None]:
         emptier.empty()
         forget_natural_keys()
         forget_answers()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """Address of a server that speaks the protocol of S3."""
+    moto = pytest.importorskip("moto.server", reason="the bucket of the tests is moto's, group s3")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch) -> Iterator[object]:
+    """An empty bucket, BACKUP_S3_URL in it; yields boto3's own view of it."""
+    import boto3
+
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": s3,
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "s3cret-of-the-bucket",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "BACKUP_S3_URL": f"s3://{BUCKET}/desk/one",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = boto3.resource("s3").Bucket(BUCKET)
+    found.create()
+    yield found
+    found.objects.all().delete()
+    found.delete()

@@ -46,7 +46,7 @@ class World:
         )  # fmt: skip
         of_none = (
             services.SentimentLogger, services.ModelTracker, services.PriceRecorder, services.BacktestRecorder,
-            services.SnapshotLogger,
+            services.SnapshotLogger, services.PairRecorder, services.MarketRecorder,
         )  # fmt: skip
         made = [*(cls(account=self.account) for cls in of_account), *(cls() for cls in of_none)]
         self.services = {type(service).__name__: service for service in made}
@@ -106,6 +106,18 @@ def _prediction(world: World, what: str) -> dict[str, Any]:
     return {"model_id": world.name, "model_version": "7", "timestamp": NOON, "prediction_id": world.id(what)}
 
 
+def _event(world: World, what: str) -> dict[str, Any]:
+    return {"event_id": f"{what} of {world.name}", "title": what, "told_at": NOON}
+
+
+def _market(world: World, what: str) -> dict[str, Any]:
+    return {"market_id": f"{what} of {world.name}", "question": what, "yes_price": Decimal("0.4"), "told_at": NOON}
+
+
+def _stood(world: World, minutes: int) -> dict[str, Any]:
+    return {"market": f"fed of {world.name}", "timestamp": world.at(minutes), "yes_price": Decimal("0.4")}
+
+
 def _run(world: World, number: int) -> dict[str, Any]:
     book = world.run_books[number]
     return {
@@ -130,6 +142,13 @@ def _shown(world: World) -> dict[str, Any]:
 
 def _risk(_world: World, days: int) -> dict[str, Any]:
     return {"timestamp": NOON + dt.timedelta(days=days), "portfolio_value": 1000, "total_exposure": 500}
+
+
+def _pair(world: World) -> dict[str, Any]:
+    return {
+        "symbol_1": world.name, "symbol_2": "AAPL", "timestamp": NOON, "cointegration_pvalue": 0.01,
+        "hedge_ratio": 1.5, "correlation": 0.9,
+    }  # fmt: skip
 
 
 def _bars(world: World) -> list[Any]:
@@ -175,6 +194,12 @@ STEPS: Final = [
         "SignalLogger.mark_executed",
         lambda w: {"signal": w.id("signal"), "trade": w.id("trade"), "timestamp": LATER},
     ),
+    Step(
+        "SignalLogger.log_batch",
+        lambda w: {"signals": [_signal(w, f"signal {n} of a batch") for n in range(3)], "at": NOON},
+    ),
+    Step("SignalLogger.current_signals", lambda _w: {}),
+    Step("SignalLogger.archive_current_signals", lambda _w: {"at": LATER}),
     Step("SignalLogger.get_signal_history", lambda _w: {}),
     Step(
         "RegimeLogger.log_regime_change",
@@ -204,6 +229,18 @@ STEPS: Final = [
     Step("PriceRecorder.load", _load),
     Step("PriceRecorder.latest", lambda w: {"symbol": w.name, "timeframe": "1m"}),
     Step("PriceRecorder.bars", lambda w: {"symbol": w.name, "timeframe": "1m"}),
+    Step("PairRecorder.record_pair", _pair, again=False),
+    Step("PairRecorder.deactivate_pair", lambda w: {"pair": (w.name, "AAPL"), "timestamp": LATER}),
+    Step("MarketRecorder.record_event", lambda w: _event(w, "decision")),
+    Step("MarketRecorder.record_market", lambda w: _market(w, "fed")),
+    Step("MarketRecorder.log_market_snapshot", lambda w: _stood(w, 1)),
+    Step("MarketRecorder.record_events", lambda w: {"events": [_event(w, f"event {n}") for n in range(3)], "at": NOON}),
+    Step(
+        "MarketRecorder.record_markets",
+        lambda w: {"markets": [_market(w, f"market {n}") for n in range(3)], "at": NOON},
+    ),
+    Step("MarketRecorder.bulk_log_snapshots", lambda w: {"snapshots": [_stood(w, n) for n in (2, 3)]}),
+    Step("MarketRecorder.get_snapshot_history", lambda _w: {}),
     Step("BacktestRecorder.start_run", lambda w: _run(w, 0)),
     Step("BacktestRecorder.start_run", lambda w: _run(w, 1)),
     Step("BacktestRecorder.update_run_status", lambda w: {"run": w.id("run 0"), "status": "FAILED"}),

@@ -29,6 +29,7 @@ from portfolio_manager.models import RiskConfig
 from trading_engine.services import (
     BacktestRecorder,
     ModelTracker,
+    PairRecorder,
     RegimeLogger,
     SentimentLogger,
     SignalLogger,
@@ -53,6 +54,8 @@ class World:
         self.sentiments, self.models = SentimentLogger(), ModelTracker()
         self.seen, self.decisions = SnapshotLogger(), DecisionLogger(self.book)
         self.ideas, self.snapshots = TradeIdeaService(self.book), PortfolioSnapshotter(self.book)
+        self.pairs = PairRecorder()
+        self.pairs.record_pair(**PAIR)
         self.run_book = friren.open_account("run", environment="BACKTEST")
         self.order = self.trades.log_order(**ORDER).id
         self.trade = self.trades.log_trade(**TRADE).id
@@ -148,18 +151,21 @@ PREDICTION: Final = {"model_id": "xgboost", "model_version": "7", "timestamp": N
 PREDICTION_ID: Final = uuid.UUID("0199a5a0-0000-7000-8000-000000000001")
 OUTCOME: Final = {"prediction": PREDICTION_ID, "actual": {"direction": "up"}}
 RISK: Final = {"timestamp": NOON, "portfolio_value": 1000, "total_exposure": 500}
+PAIR: Final = {
+    "symbol_1": "AAPL", "symbol_2": "MSFT", "cointegration_pvalue": 0.01, "hedge_ratio": 1.5, "correlation": 0.9,
+}  # fmt: skip
 BAR: Final = {"start": "time", "end": "time", "limit": "limit", "after": "page"}
 
 ORDER_KINDS: Final = {
     "action": "!choice", "quantity": "!quantity", "timestamp": "!time", "order_id": "key", "symbol": "!symbol",
-    "market": "soft reference", "signal": "reference", "type": "choice", "time_in_force": "choice",
+    "pair": "pair", "market": "soft reference", "signal": "reference", "type": "choice", "time_in_force": "choice",
     "limit_price": "price", "stop_price": "price", "stop_loss_price": "price", "target_price": "price",
     "leverage": "leverage", "strategy_used": "text(255)", "round_trip": "uuid", "reasoning": "text",
     "expires_at": "time", "venue": "text(50)", "external_id": "text(255)", "tags": "texts(64)", "extra": "json",
 }  # fmt: skip
 TRADE_KINDS: Final = {
     "action": "!choice", "quantity": "!quantity", "price": "!price", "timestamp": "!time", "trade_id": "key",
-    "symbol": "!symbol", "market": "soft reference", "instrument_type": "choice", "order": "reference",
+    "pair": "pair", "symbol": "!symbol", "market": "soft reference", "instrument_type": "choice", "order": "reference",
     "amount": "money above 0", "received_at": "time", "commission": "money", "commission_currency": "text(10)",
     "venue": "text(50)", "external_id": "text(255)", "liquidity": "choice or empty", "expected_price": "price",
     "stop_loss_price": "price", "target_price": "price", "leverage": "leverage", "exit_reason": "choice or empty",
@@ -170,7 +176,8 @@ TRADE_KINDS: Final = {
 }  # fmt: skip
 SIGNAL_KINDS: Final = {
     "signal_type": "!choice", "timestamp": "!time", "signal_id": "uuid", "symbol": "!symbol",
-    "market": "soft reference", "kind": "choice", "strategy_name": "text(255)", "confidence_score": "ratio",
+    "pair": "pair", "market": "soft reference", "kind": "choice", "strategy_name": "text(255)",
+    "confidence_score": "ratio",
     "reasoning": "text", "regime": "reference", "target_price": "price", "amount": "money", "yes_price": "price",
     "no_price": "price", "market_liquidity": "money", "market_volume": "money", "market_question": "text",
     "event": "soft reference", "event_title": "text", "event_ends_at": "time", "z_score": "stat",
@@ -244,7 +251,8 @@ CALLS: Final = [
         TradeLogger, "correct_trade", {"trade": "!reference", "reason": "!reason", "corrected": "record"},
         {"reason": "error", "corrected": TRADE}, {"trade": "trade"},
     ),
-    Call(TradeLogger, "get_trade_history", {"symbol": "symbol", "strategy": "text(255)", "status": "choice", **BAR}),
+    Call(TradeLogger, "get_trade_history",
+         {"symbol": "symbol", "pair": "pair", "strategy": "text(255)", "status": "choice", **BAR}),
     Call(TradeLogger, "latest_trades", {"symbols": "symbols"}),
     Call(TradeLogger, "flush", {"timeout": "!stat"}),
     Call(SignalLogger, "__init__", {"account": "account"}),
@@ -258,7 +266,7 @@ CALLS: Final = [
     Call(
         SignalLogger, "get_signal_history",
         {
-            "symbol": "symbol", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean",
+            "symbol": "symbol", "pair": "pair", "strategy": "text(255)", "signal_type": "choice", "executed": "boolean",
             "include_archive": "boolean", **BAR,
         },
     ),
@@ -289,6 +297,7 @@ CALLS: Final = [
             "account": "account", "name": "!name(255)", "starts_at": "!time", "ends_at": "!time", "run_id": "uuid",
             "strategy_name": "text(255)", "parameters": "json", "engine": "name(50)", "engine_version": "text(50)",
             "code_version": "text(64)", "data_digest": "text(64)", "seed": "bigint", "user": "user",
+            "pairs": "pairs",
         },
         {"name": "again", "starts_at": NOON, "ends_at": LATER}, {"account": "free_book"},
     ),
@@ -302,6 +311,17 @@ CALLS: Final = [
         {"total_return": 0.1, "max_drawdown": -0.2, "trade_count": 3}, {"run": "run"},
     ),
     Call(BacktestRecorder, "flush", {"timeout": "!stat"}),
+    Call(
+        PairRecorder, "record_pair",
+        {
+            "symbol_1": "!symbol", "symbol_2": "!symbol", "timestamp": "time", "cointegration_pvalue": "!share",
+            "hedge_ratio": "!stat", "correlation": "!share of both signs", "half_life": "stat",
+            "stability_score": "stat", "lookback_days": "count", "is_active": "boolean",
+        },
+        PAIR,
+    ),
+    Call(PairRecorder, "deactivate_pair", {"pair": "!pair", "timestamp": "time"}, {"pair": ("AAPL", "MSFT")}),
+    Call(PairRecorder, "flush", {"timeout": "!stat"}),
     Call(SentimentLogger, "log_sentiment", SENTIMENT_KINDS, {**SENTIMENT, "headline": "Apple falls"}),
     Call(SentimentLogger, "bulk_insert_news", {"news": "records"}),
     Call(

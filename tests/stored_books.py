@@ -66,6 +66,7 @@ def facts_of(account: UUID) -> list[Fact]:
                 target_price=trade.target_price,
                 exit_reason=trade.exit_reason,
                 regime_at_entry=trade.regime_at_entry,
+                pair=trade.pair_id,
             )
         )
     facts += [
@@ -141,6 +142,7 @@ def _position(position: Any, account: UUID) -> dict[str, Any]:
         "symbol_id": None if market else position.instrument.key,
         "market_id": position.instrument.key if market else None,
         "strategy_used": position.strategy,
+        "pair_id": position.pair,
         "trade_id": position.trade,
         "status": "open" if position.quantity else "closed",
     }

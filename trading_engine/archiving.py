@@ -15,6 +15,7 @@ from trading_engine.models import (
     NewsSnapshot,
     Order,
     OrderStatusEvent,
+    PredictionMarketSnapshot,
     Price,
     SentimentData,
     Signal,
@@ -62,6 +63,12 @@ def register_all() -> None:
         # Backtests read them all.
         days=env.integer("RETENTION_PRICE_DAYS", default=0, maximum=DAYS_MAX),
         products={"notional": "t.close * t.volume"},
+    )
+    register_archive(
+        PredictionMarketSnapshot,
+        time="timestamp",
+        # As prices: what strategies are tried on.
+        days=env.integer("RETENTION_MARKET_SNAPSHOT_DAYS", default=0, maximum=DAYS_MAX),
     )
     for snapshot in (CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot):
         register_archive(snapshot, time="captured_at", days=snapshot_days())

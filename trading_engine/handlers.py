@@ -16,16 +16,19 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import (
     prediction_outcomes,
+    prediction_references,
     run_records,
     sentiment_links,
     signal_moves,
     signal_records,
     snapshot_series,
+    system_notes,
 )
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import MarketRegime, Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
 from trading_engine.moves import move_together
+from trading_engine.pairs import records as pair_records
 from trading_engine.regime_intervals import store_regime
 from trading_engine.services import price_records
 
@@ -43,6 +46,7 @@ def register() -> None:
     register_handler("regime_history", store_regime, makes=MarketRegime)
     modules = (
         signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
+        pair_records, prediction_references, system_notes,
     )  # fmt: skip
     for module in modules:
         module.register()
@@ -51,6 +55,7 @@ def register() -> None:
     register_policy("trade", KindPolicy(synced=True, happened=True))
     register_policy("trade_status_event", KindPolicy(synced=True, ordered=True, happened=True))
     register_policy("regime_history", KindPolicy(ordered=True))
+    register_policy("trading_pair", KindPolicy(ordered=True))
 
 
 def move_order(fact: Fact, *, using: str) -> Receipt:

@@ -17,8 +17,9 @@ from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.values import checked_values
 from trading_engine.audited_moves import AuditedMoves
-from trading_engine.models import BacktestResult, BacktestRun
+from trading_engine.models import BacktestPair, BacktestResult, BacktestRun
 from trading_engine.models.choices import BacktestStatus
+from trading_engine.pairs.keys import UNKNOWN, pairs_by_key
 
 __all__ = ["BACKTEST_RUN", "BACKTEST_STEP", "FIGURES", "TOLD_ONCE", "register"]
 
@@ -41,7 +42,7 @@ def register() -> None:
     """Register the kinds `backtest_run` and `backtest_step`."""
     run, result = spec_of(BacktestRun).fields, spec_of(BacktestResult).fields
     step = {"status": str, "status_message": str, "at": dt.datetime, **{name: result[name].wire for name in FIGURES}}
-    register_record(BACKTEST_RUN, {name: run[name].wire for name in TOLD_ONCE})
+    register_record(BACKTEST_RUN, {"pairs": list[list[str]], **{name: run[name].wire for name in TOLD_ONCE}})
     register_record(BACKTEST_STEP, step)
     register_handler(BACKTEST_RUN, _store_run, after=(Account,))
     register_handler(BACKTEST_STEP, _store_step, after=(BacktestRun,))
@@ -50,7 +51,7 @@ def register() -> None:
 
 def _store_run(fact: Fact, *, using: str) -> Receipt:
     """Store a run, PENDING; the same run told again changes nothing."""
-    values = checked_values(BacktestRun, **fact.values)
+    values = checked_values(BacktestRun, **{name: fact.values[name] for name in TOLD_ONCE if name in fact.values})
     runs = BacktestRun.objects.using(using)
     before = runs.filter(id=fact.id).exists()
     try:
@@ -66,7 +67,17 @@ def _store_run(fact: Fact, *, using: str) -> Receipt:
         raise RejectedRecordError("account", values["account_id"], "another run has this account as its book")
     if stored != told:
         raise KeyReusedError("run_id", fact.id, "a run with this id is already stored with other content")
+    _store_pairs(fact, values["account_id"], using)
     return Receipt(fact.id, WriteOutcome.DUPLICATE if before else WriteOutcome.STORED)
+
+
+def _store_pairs(fact: Fact, account: Any, using: str) -> None:
+    for key in fact.values.get("pairs", ()):
+        pair = pairs_by_key.resolve(key, fact, using=using)
+        if pair == UNKNOWN:
+            raise MissingRowError("pairs", key, "is not stored")
+        row = BacktestPair(account_id=account, backtest_id=fact.id, pair_id=pair)
+        BacktestPair.objects.using(using).bulk_create([row], ignore_conflicts=True)
 
 
 def _decide(row: Any, fact: Fact, _seen: None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How snapshots are stored: as facts are, into the partition of their month."""
+"""How snapshots are stored, of what was seen and of markets: as facts are, into the partition of their month."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ import msgspec
 from django.db import connections, transaction
 
 from friren.core.ids import natural_id
+from friren.core.models import SeriesModel
 from friren.core.partitions import ensure_months
 from friren.persistence.aliases import database_of
 from friren.persistence.copy import copy_facts
 from friren.persistence.facts import Fact, make_fact, spec_named, spec_of
 from friren.persistence.handlers import Verdict, one_by_batch, register_handler
 from friren.persistence.recorder import Recorder
-from trading_engine.models import CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot
+from trading_engine.models import (
+    CalendarSnapshot,
+    CandleSnapshot,
+    IndicatorSnapshot,
+    NewsSnapshot,
+    PredictionMarketSnapshot,
+)
 from trading_engine.models.snapshots import Snapshot
 
 __all__ = ["prepare_months", "register", "register_series", "snapshot_fact"]
@@ -31,12 +38,12 @@ _there: set[tuple[str, str, dt.date]] = set()
 
 
 def register() -> None:
-    """Register the four kinds of snapshot of this floor."""
-    for model in (CandleSnapshot, IndicatorSnapshot, CalendarSnapshot, NewsSnapshot):
+    """Register the kinds of snapshot of this floor."""
+    for model in (CandleSnapshot, IndicatorSnapshot, CalendarSnapshot, NewsSnapshot, PredictionMarketSnapshot):
         register_series(model)
 
 
-def register_series(model: type[Snapshot]) -> None:
+def register_series(model: type[SeriesModel]) -> None:
     """Let rows of a kind be stored by COPY: INSERT … ON CONFLICT (id) wants a key that a partitioned table has not."""
     register_handler(spec_of(model).kind, one_by_batch(_store_all), batch=_store_all, prepare=partial(_prepare, model))
 
@@ -63,21 +70,21 @@ def prepare_months(recorder: Recorder, facts: Iterable[Fact]) -> None:
     """
     if recorder.mode != "direct":
         return
-    wanted: dict[type[Snapshot], list[Fact]] = {}
+    wanted: dict[type[SeriesModel], list[Fact]] = {}
     for fact in facts:
         model = spec_named(fact.kind).model
-        if issubclass(model, Snapshot):
+        if issubclass(model, SeriesModel):
             wanted.setdefault(model, []).append(fact)
     for model, some in wanted.items():
         if _missing(model, some, recorder.using):
             recorder.derive(partial(_prepare_by, model, some))
 
 
-def _prepare_by(model: type[Snapshot], facts: Sequence[Fact], alias: str) -> None:
+def _prepare_by(model: type[SeriesModel], facts: Sequence[Fact], alias: str) -> None:
     _prepare(model, facts, using=alias)
 
 
-def _prepare(model: type[Snapshot], facts: Sequence[Fact], *, using: str) -> None:
+def _prepare(model: type[SeriesModel], facts: Sequence[Fact], *, using: str) -> None:
     months = _missing(model, facts, using)
     if not months:
         return
@@ -89,7 +96,7 @@ def _prepare(model: type[Snapshot], facts: Sequence[Fact], *, using: str) -> Non
     _there.update((database_of(using), table, month) for month in months)
 
 
-def _missing(model: type[Snapshot], facts: Iterable[Fact], using: str) -> set[dt.date]:
+def _missing(model: type[SeriesModel], facts: Iterable[Fact], using: str) -> set[dt.date]:
     months = {fact.values[model.time_field].date().replace(day=1) for fact in facts}
     database, table = database_of(using), model._meta.db_table
     return {month for month in months if (database, table, month) not in _there}

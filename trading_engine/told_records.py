@@ -2,19 +2,19 @@
 Kinds of record that a later one of the same key replaces, and what a telling of one is beside what is stored.
 
 Their handlers store them; here they say beforehand what that will come to, so that an import can count it, and a dry
-run too. Upper floors register theirs.
+run too. Upper floors register theirs. What belongs to no account is made with None for one.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from friren.accounts import AccountHandle
+from friren.errors import RejectedRecordError
 from friren.persistence.facts import Fact
 
-__all__ = ["Judge", "Maker", "Taken", "judge_of", "maker_of", "register_judge", "register_maker"]
+__all__ = ["Finding", "Judge", "Maker", "Taken", "judge_of", "maker_of", "register_judge", "register_maker"]
 
 
 class Taken(enum.Enum):
@@ -25,8 +25,10 @@ class Taken(enum.Enum):
     KNOWN = enum.auto()
 
 
-Judge = Callable[[Sequence[Fact], str], list[Taken]]
-Maker = Callable[[AccountHandle, dict[str, Any]], Fact]
+# What a telling comes to; or what of it is stored otherwise, for good: (stored, told) by name; or why it is none.
+Finding = Taken | Mapping[str, tuple[Any, Any]] | RejectedRecordError
+Judge = Callable[[Sequence[Fact], str], Sequence[Finding]]
+Maker = Callable[[Any, dict[str, Any]], Fact]
 
 _judges: dict[str, Judge] = {}
 _makers: dict[str, Maker] = {}

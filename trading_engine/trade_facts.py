@@ -46,6 +46,7 @@ class TradeDetails(TypedDict, total=False):
 
     symbol: Any  # ticker, (ticker, venue) or Symbol; or else:
     market: Any  # id of a prediction market
+    pair: Any  # whose leg it is: two symbols, or a row
     instrument_type: str | None  # EQUITY; LEVERAGED when a leverage is given, PREDICTION when a market is
     order: Any  # id, receipt or row of the order it fills
     amount: Decimal | int | None  # exact stake of a prediction trade
@@ -82,6 +83,7 @@ class OrderDetails(TypedDict, total=False):
 
     symbol: Any
     market: Any
+    pair: Any  # whose leg it is: two symbols, or a row
     signal: Any  # id, receipt or row of the signal it follows
     type: str | None  # MARKET
     time_in_force: str | None  # DAY

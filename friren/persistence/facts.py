@@ -94,7 +94,7 @@ class NaturalKey(Protocol):
     """
     How rows of a reference table are named outside the database.
 
-    `path` is the field (or lookup path) that shows the row in what is read.
+    `path` is the field (or lookup path) that shows the row in what is read; "" shows its primary key.
     """
 
     path: str

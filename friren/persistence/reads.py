@@ -35,6 +35,7 @@ __all__ = [
     "check_limit",
     "check_position",
     "first_row",
+    "light_rows",
     "newest_first",
     "page_of",
     "row_type",
@@ -75,8 +76,9 @@ def _columns(model: type[models.Model]) -> tuple[tuple[str, str, Any], ...]:
         path, kind = field.name, _python_type(field)
         if isinstance(field, models.ForeignKey):
             natural = natural_key_of(field)
-            path = f"{field.name}__{natural.path}" if natural is not None else field.attname
-            kind = str if natural is not None else _python_type(field.target_field)
+            shown = natural is not None and natural.path
+            path = f"{field.name}__{shown}" if shown else field.attname
+            kind = str if shown else _python_type(field.target_field)
         columns.append((field.name, path, kind | None if field.null else kind))
     return tuple(columns)
 
@@ -103,7 +105,7 @@ def first_row(rows: QuerySet[Any, Any], *, unknown: Mapping[str, Any]) -> Any | 
         The row, with `as_of` and `stale` as of `Rows`. None is the database's own answer. While the database is away
         and no row is known from before, it is a row of `unknown` and Nones: that is not the same as none.
     """
-    found = _answer(rows[:1])
+    found = light_rows(rows[:1])
     if not found.rows and not found.stale:
         return None
     model: type[models.Model] = rows.model
@@ -120,7 +122,8 @@ def _answered_type(model: type[models.Model]) -> type[msgspec.Struct]:
     return msgspec.defstruct(f"{model.__name__}Answer", fields, frozen=True, module=__name__)
 
 
-def _answer(rows: QuerySet[Any, Any]) -> Answer:
+def light_rows(rows: QuerySet[Any, Any]) -> Answer:
+    """Return all rows of a queryset as light structs; while the database is away those of the last time."""
     try:
         sql, parameters = sql_of(rows)
     except EmptyResultSet:
@@ -179,7 +182,7 @@ def newest_first(
     if after is not None:
         rows = behind(rows, time, *check_position(after))
     size = check_limit(limit)
-    return _page(_answer(rows.order_by(f"-{time}", "-id")[: size + 1]), size, time)
+    return _page(light_rows(rows.order_by(f"-{time}", "-id")[: size + 1]), size, time)
 
 
 def page_of(

@@ -105,6 +105,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         amount: prediction markets: the exact stake or proceeds; None is quantity × price.
         commission: money paid, negative for a rebate; in `commission_currency`, "" = the instrument's.
         round_trip: with HEDGING, fills of one round trip net among themselves alone.
+        pair: the pair whose leg it is, by whatever names it to the caller.
     """
 
     source_kind: ClassVar[Source] = Source.TRADE
@@ -125,6 +126,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     target_price: Decimal | None = None
     exit_reason: str = ""
     regime_at_entry: str = ""
+    pair: int | str | None = None
 
     @property
     def at(self) -> dt.datetime:

@@ -52,7 +52,7 @@ class PositionState(msgspec.Struct, frozen=True, kw_only=True):
     `closed_proceeds` what buying it back cost.
 
     Attributes:
-        trade: the id of the fill that opened it; strategy, regime and round trip are that fill's.
+        trade: the id of the fill that opened it; strategy, regime, round trip and pair are that fill's.
         slot: which of several positions of the same instrument and strategy: "" when netting.
         opened_quantity: everything that was added, in today's units (splits restate it).
         commission: paid in the instrument's own currency; other currencies are in the ledger alone.
@@ -82,6 +82,7 @@ class PositionState(msgspec.Struct, frozen=True, kw_only=True):
     leverage: Decimal | None = None
     stop_loss_price: Decimal | None = None
     target_price: Decimal | None = None
+    pair: int | str | None = None
     lots: tuple[Lot, ...] = ()
 
 

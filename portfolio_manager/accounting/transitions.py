@@ -44,6 +44,7 @@ def opened(fill: Fill, to: Route, part: Part, basis: str) -> PositionState:
         leverage=fill.leverage,
         stop_loss_price=fill.stop_loss_price,
         target_price=fill.target_price,
+        pair=fill.pair,
         lots=_lots(part, basis),
     )
 

@@ -53,7 +53,7 @@ class PositionAdmin(ReadOnlyAdmin):
                     "closed_quantity", "closed_proceeds", "total_cost")),
         ("Mark", ("current_price", "current_value", "margin", "liquidation_price", "marked_at")),
         ("How", ("strategy_used", "regime_at_entry", "instrument_type", "leverage", "stop_loss_price",
-                 "target_price", "exit_reason", "round_trip", "slot")),
+                 "target_price", "exit_reason", "round_trip", "pair", "slot")),
     )  # fmt: skip
 
 

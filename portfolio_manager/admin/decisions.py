@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 
 from friren.errors import FrirenError
@@ -18,6 +19,8 @@ from friren.operations.admin.filters import AccountFilter, exact_filter, time_fi
 from friren.operations.admin.panels import register_panel, related
 from friren.persistence.handlers import apply_within
 from friren.persistence.receipts import Receipt, WriteOutcome
+from portfolio_manager.admin.explanation import explanation_page
+from portfolio_manager.admin.timeline import account_timeline, idea_timeline
 from portfolio_manager.data_logger import TradeIdeaService
 from portfolio_manager.ideas.moves import switch_fact
 from portfolio_manager.models import AccountSnapshot, DecisionHistory, IdeaOutcome, RiskConfig, Strategy, TradeIdea
@@ -130,6 +133,16 @@ class DecisionHistoryAdmin(ReadOnlyAdmin):
         ("By", ("actor", "human_override", "strategy")),
         ("About", ("trade_idea", "confidence_score", "risk_check_result", "snapshot_ref")),
     )
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages that show how one thing led to another."""
+        pages = (
+            ("explanation/<uuid:trade>/", explanation_page, "friren_explanation"),
+            ("of-idea/<uuid:idea>/", idea_timeline, "friren_decisions_of_idea"),
+            ("of-account/<uuid:account>/", account_timeline, "friren_decisions_of_account"),
+        )
+        own = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in pages]
+        return [*own, *super().get_urls()]
 
 
 @admin.register(IdeaOutcome)

@@ -22,7 +22,7 @@ from portfolio_manager.models import (
     Position,
     TradingJournal,
 )
-from trading_engine.admin.shared import BACKTESTS
+from trading_engine.admin.shared import BACKTESTS, PAIR_FILTER
 from trading_engine.admin.snapshots import SnapshotAdmin
 
 __all__ = [
@@ -82,6 +82,9 @@ class PortfolioStateAdmin(AccountStateAdmin):
 class BacktestTradeAdmin(PositionAdmin):
     group = BACKTESTS
     place = 4
+    list_display: Any = (*PositionAdmin.list_display[:3], "pair", *PositionAdmin.list_display[3:])
+    list_select_related: ClassVar[Any] = (*PositionAdmin.list_select_related, "pair__symbol_1", "pair__symbol_2")
+    list_filter: ClassVar[Any] = (*PositionAdmin.list_filter, PAIR_FILTER)
 
 
 @admin.register(TradingJournal)

@@ -51,7 +51,7 @@ __all__ = [
 FILL_COLUMNS: Final = (
     "id", "executed_at", "instrument_type", "symbol_id", "market_id", "action", "quantity", "price", "strategy_used",
     "amount", "commission", "commission_currency", "round_trip", "leverage", "stop_loss_price", "target_price",
-    "exit_reason", "regime_at_entry",
+    "exit_reason", "regime_at_entry", "pair_id",
 )  # fmt: skip
 # The facts of %(account)s, each to be narrowed by a condition on its alias. Busted trades are none.
 FILLS: Final = f"""
@@ -72,7 +72,7 @@ POSITION_COLUMNS: Final = (
     "id", "trade_id", "instrument_type", "symbol_id", "market_id", "strategy_used", "slot", "side", "opened_at",
     "quantity", "total_cost", "opened_quantity", "opened_cost", "closed_quantity", "closed_proceeds", "realized_pnl",
     "commission", "closed_at", "exit_reason", "regime_at_entry", "round_trip", "leverage", "stop_loss_price",
-    "target_price",
+    "target_price", "pair_id",
 )  # fmt: skip
 LEG_COLUMNS: Final = (
     "id", "position_id", "trade_id", "corporate_action_id", "resolution_id", "leg", "role", "executed_at", "quantity",
@@ -90,7 +90,7 @@ def fill_of(row: Row) -> Fill:
     return Fill(
         id=row[0],
         executed_at=row[1],
-        instrument=_instrument(row[2], symbol, market, row[18], row[19]),
+        instrument=_instrument(row[2], symbol, market, row[19], row[20]),
         action=row[5],
         quantity=row[6],
         price=row[7],
@@ -104,6 +104,7 @@ def fill_of(row: Row) -> Fill:
         target_price=row[15],
         exit_reason=row[16],
         regime_at_entry=row[17],
+        pair=row[18],
     )
 
 
@@ -161,6 +162,7 @@ def position_of(row: Row, currency: str | None, multiplier: Decimal | None, lots
         leverage=row[21],
         stop_loss_price=row[22],
         target_price=row[23],
+        pair=row[24],
         lots=lots,
     )
 
@@ -175,7 +177,7 @@ def position_row(position: PositionState) -> Row:
         position.total_cost, position.opened_quantity, position.opened_cost, position.closed_quantity,
         position.closed_proceeds, position.realized_pnl, position.commission, position.closed_at,
         position.exit_reason, position.regime_at_entry, position.round_trip, position.leverage,
-        position.stop_loss_price, position.target_price,
+        position.stop_loss_price, position.target_price, position.pair,
     )  # fmt: skip
 
 

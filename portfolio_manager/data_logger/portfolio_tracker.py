@@ -24,6 +24,7 @@ from portfolio_manager.booking.pnl import Pnl, PnlByKey, check_key, read_pnl, un
 from portfolio_manager.booking.reads import PositionRow, is_pending, read_positions
 from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
+from portfolio_manager.explaining import Explanation, explain_trade
 from portfolio_manager.models import PeriodCheckpoint
 from trading_engine.models import Trade
 from trading_engine.trade_facts import TradeDetails
@@ -191,6 +192,19 @@ class PortfolioTracker(BookEvents):
             currency=base, realized=ZERO, unrealized=ZERO, commission=ZERO, as_of=answer.as_of, stale=answer.stale
         )
         return self._joined([*found.get("", ()), nothing])
+
+    def explain(self, trade: Any) -> Explanation | None:
+        """
+        Return why a trade of this account was made and what came of it: signal, idea, gate, order, fills, positions.
+
+        Args:
+            trade: id, receipt or row.
+
+        Returns:
+            What is stored, with what is missing and why; None when there is no such trade in this account.
+        """
+        return explain_trade(checks.check_uuid("trade", getattr(trade, "id", trade)), account=self.account.id,
+                             using=self.using)  # fmt: skip
 
     def close_period(self, at: dt.datetime, *, closed_by: int | None = None) -> PeriodCheckpoint:
         """

@@ -42,6 +42,7 @@ class Position(ProjectionModel):
     instrument_type = ChoiceField(max_length=12, choices=InstrumentType, default=InstrumentType.EQUITY)
     symbol = fact_key("trading_engine.Symbol", related_name="positions", optional=True)
     market = soft_key("trading_engine.PredictionMarket", "market_id", related_name="positions")
+    pair = fact_key("trading_engine.TradingPair", related_name="positions", optional=True)
     strategy_used = models.CharField(max_length=255, blank=True)
     side = ChoiceField(max_length=5, choices=Side)
     slot = models.CharField(max_length=40, blank=True)
@@ -100,6 +101,7 @@ class Position(ProjectionModel):
             models.Index(fields=["symbol", "status"], name="position_by_symbol"),
             models.Index(fields=["status"], name="position_by_status"),
             models.Index(fields=["market"], name="position_by_market", condition=Q(market__isnull=False)),
+            models.Index(fields=["account", "pair"], name="position_by_pair", condition=Q(pair__isnull=False)),
             models.Index(fields=["opened_at"], name="position_opened"),
             models.Index(fields=["side"], name="position_by_side"),
             models.Index(

@@ -18,6 +18,7 @@ from trading_engine.models import (
     OrderStatusEvent,
     PredictionEvent,
     PredictionMarket,
+    PredictionMarketSnapshot,
     Price,
     PriceRevision,
     RegimeHistory,
@@ -26,7 +27,7 @@ from trading_engine.models import (
     Trade,
     TradeStatusEvent,
 )
-from trading_engine.services import PriceRecorder
+from trading_engine.services import MarketRecorder, PriceRecorder
 
 
 class SymbolFactory(DjangoModelFactory):
@@ -115,6 +116,22 @@ class PredictionMarketFactory(DjangoModelFactory):
     question = "Does the incumbent win?"
     yes_price = Decimal("0.40")
     no_price = Decimal("0.60")
+
+
+class PredictionMarketSnapshotFactory(DjangoModelFactory):
+    class Meta:
+        model = PredictionMarketSnapshot
+
+    market_id = factory.LazyFunction(lambda: PredictionMarketFactory().market_id)
+    timestamp = factory.Sequence(later)
+    yes_price = Decimal("0.40")
+    no_price = Decimal("0.60")
+    volume = Decimal("31056779.914251")
+
+    @classmethod
+    def _create(cls, model_class, *_args, market_id, **values):
+        receipt = MarketRecorder().log_market_snapshot(market=market_id, **values)
+        return model_class.objects.get(id=receipt.id)
 
 
 class SignalFactory(FactFactory):

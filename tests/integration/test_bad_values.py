@@ -27,6 +27,7 @@ from trading_engine.models import Signal, Trade
 from trading_engine.services import (
     BacktestRecorder,
     ModelTracker,
+    PairRecorder,
     RegimeLogger,
     SentimentLogger,
     SignalLogger,
@@ -36,7 +37,7 @@ from trading_engine.services import (
 
 LOGGERS = (
     TradeLogger, SignalLogger, RegimeLogger, SentimentLogger, ModelTracker, BacktestRecorder, RiskLogger,
-    PortfolioTracker, SnapshotLogger, DecisionLogger, PortfolioSnapshotter, TradeIdeaService,
+    PortfolioTracker, PairRecorder, SnapshotLogger, DecisionLogger, PortfolioSnapshotter, TradeIdeaService,
 )  # fmt: skip
 # Choices of the program's author, not data: what is wrong with them is a ConfigurationError.
 CONFIGURATION = {"mode", "using", "durability"}

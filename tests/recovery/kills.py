@@ -9,9 +9,10 @@ import subprocess
 from django.utils import timezone
 
 from friren.operations.backup.bases import make_base
+from friren.operations.backup.chains import needed_from
 from friren.operations.backup.manifest import check_sums
 from friren.operations.backup.moments import Target
-from friren.operations.backup.pruning import needed_from, prune_backups
+from friren.operations.backup.pruning import prune_backups
 from friren.operations.backup.retention import Policy
 from friren.operations.backup.rewinding import restore_moment
 from friren.operations.backup.shelf import Shelf

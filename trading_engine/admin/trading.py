@@ -9,8 +9,8 @@ from friren.operations.admin.bases import ReadOnlyAdmin
 from friren.operations.admin.columns import key_column
 from friren.operations.admin.filters import AccountFilter, exact_filter, time_filter
 from friren.operations.admin.panels import register_panel, related
-from trading_engine.admin.shared import INSTRUMENT, STRATEGY_FILTER, SYMBOL_FILTER, TRADING
-from trading_engine.models import Order, OrderStatusEvent, Signal, Symbol, Trade, TradeStatusEvent
+from trading_engine.admin.shared import INSTRUMENT, PAIR_FILTER, STRATEGY_FILTER, SYMBOL_FILTER, TRADING
+from trading_engine.models import Order, OrderStatusEvent, Signal, Symbol, Trade, TradeStatusEvent, TradingPair
 
 __all__ = ["OrderAdmin", "OrderStatusEventAdmin", "SignalAdmin", "TradeAdmin", "TradeStatusEventAdmin"]
 
@@ -33,7 +33,7 @@ class TradeAdmin(ReadOnlyAdmin):
     ordering = ("-executed_at", "-id")
     sortable_by = ("executed_at",)
     page_groups = (
-        ("", ("account", "symbol", "market", "action", "quantity", "price", "amount", "executed_at", "status")),
+        ("", ("account", "symbol", "market", "pair", "action", "quantity", "price", "amount", "executed_at", "status")),
         ("Order and venue", ("order", "venue", "external_id", "liquidity", "expected_price", "received_at", "tags")),
         ("Costs and limits", ("commission", "commission_currency", "leverage", "stop_loss_price", "target_price")),
         ("Evidence", ("strategy_used", "model_id", "regime_at_entry", "confidence_score", "sentiment_score",
@@ -68,7 +68,7 @@ class OrderAdmin(ReadOnlyAdmin):
     ordering = ("-requested_at", "-id")
     sortable_by = ("requested_at",)
     page_groups = (
-        ("", ("account", "symbol", "market", "action", "type", "time_in_force", "quantity", "limit_price",
+        ("", ("account", "symbol", "market", "pair", "action", "type", "time_in_force", "quantity", "limit_price",
               "stop_price", "status")),
         ("Times", ("requested_at", "submitted_at", "expires_at")),
         ("Why", ("signal", "strategy_used", "reasoning", "round_trip")),
@@ -94,15 +94,16 @@ class SignalAdmin(ReadOnlyAdmin):
     place = 3
     list_display = ("timestamp", "account", INSTRUMENT, "signal_type", "strategy_name", "confidence_score",
                     "processed", "executed", key_column("trade"), "id")  # fmt: skip
-    list_select_related = ("account", "symbol")
-    list_filter = (AccountFilter, SYMBOL_FILTER, exact_filter("strategy_name", label="Strategy", parameter="strategy"),
-                   time_filter("timestamp"), "signal_type", "kind", "processed", "executed")  # fmt: skip
+    list_select_related = ("account", "symbol", "pair__symbol_1", "pair__symbol_2")
+    list_filter = (AccountFilter, SYMBOL_FILTER, PAIR_FILTER,
+                   exact_filter("strategy_name", label="Strategy", parameter="strategy"), time_filter("timestamp"),
+                   "signal_type", "kind", "processed", "executed")  # fmt: skip
     search_fields = ("symbol__ticker", "account__name", "id", "batch_id")
     search_help_text = "A ticker, an account or an id, written in full."
     ordering = ("-timestamp", "-id")
     sortable_by = ("timestamp",)
     page_groups = (
-        ("", ("account", "kind", "symbol", "market", "signal_type", "timestamp", "strategy_name", "regime")),
+        ("", ("account", "kind", "symbol", "pair", "market", "signal_type", "timestamp", "strategy_name", "regime")),
         ("Outcome", ("processed", "processed_at", "executed", "executed_at", "trade")),
         ("Evidence", ("confidence_score", "z_score", "spread_value", "target_price", "amount", "reasoning", "extra")),
         ("Market", ("market_question", "yes_price", "no_price", "market_liquidity", "market_volume", "event",
@@ -131,6 +132,13 @@ register_panel(
     related(Order, "symbol", *ORDER_COLUMNS, "account", order=("-requested_at", "-id"), title="Latest orders"),
     related(Signal, "symbol", "timestamp", "signal_type", "strategy_name", "executed", "account",
             order=("-timestamp", "-id"), title="Latest signals"),
+)  # fmt: skip
+register_panel(
+    TradingPair,
+    related(Signal, "pair", "timestamp", "signal_type", "z_score", "executed", "account", order=("-timestamp",),
+            title="Latest signals"),
+    related(Trade, "pair", "executed_at", "symbol", *TRADE_COLUMNS[1:], "account", order=BY_TIME,
+            title="Latest trades"),
 )  # fmt: skip
 register_panel(
     Account,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from friren.operations.health import Report
     from trading_engine.services import (
         BacktestRecorder,
+        MarketRecorder,
         ModelTracker,
         PriceRecorder,
         RegimeLogger,
@@ -109,6 +110,11 @@ class DatabaseManager:
     def models(self) -> ModelTracker:
         """What models foretold, and how they did; no account's either."""
         return cast("ModelTracker", self._logger("ModelTracker"))
+
+    @property
+    def markets(self) -> MarketRecorder:
+        """Events, markets and market snapshots of prediction venues; no account's."""
+        return cast("MarketRecorder", self._logger("MarketRecorder"))
 
     @property
     def prices(self) -> PriceRecorder:

@@ -1,10 +1,11 @@
 """Models of the trading floor. `from trading_engine.models import Trade` is the only import path."""
 
 from trading_engine.models.backtests import BacktestResult, BacktestRun
-from trading_engine.models.instruments import PredictionEvent, PredictionMarket, Symbol
+from trading_engine.models.instruments import Symbol
 from trading_engine.models.learning import ModelPerformance, ModelPrediction
 from trading_engine.models.orders import Order, OrderStatusEvent
 from trading_engine.models.pairs import BacktestPair, TradingPair
+from trading_engine.models.predictions import PredictionEvent, PredictionMarket, PredictionMarketSnapshot
 from trading_engine.models.prices import Price, PriceRevision
 from trading_engine.models.regimes import MarketRegime, RegimeHistory
 from trading_engine.models.sentiment import SentimentData, TradeSentiment
@@ -28,6 +29,7 @@ __all__ = [
     "OrderStatusEvent",
     "PredictionEvent",
     "PredictionMarket",
+    "PredictionMarketSnapshot",
     "Price",
     "PriceRevision",
     "RegimeHistory",

@@ -29,6 +29,7 @@ class Order(FactModel):
     account = fact_key("core.Account")
     symbol = fact_key("trading_engine.Symbol", related_name="orders", optional=True)
     market = soft_key("trading_engine.PredictionMarket", "market_id", related_name="orders")
+    pair = fact_key("trading_engine.TradingPair", related_name="orders", optional=True)
     signal = fact_key("trading_engine.Signal", related_name="orders", optional=True)
     action = ChoiceField(max_length=10, choices=TradeAction)
     type = ChoiceField(max_length=16, choices=OrderType, default=OrderType.MARKET)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from friren.core.fields import StatField
+from friren.core.triggers import frozen_columns
 from trading_engine.models.relations import fact_key
 
 __all__ = ["BacktestPair", "TradingPair"]
@@ -61,9 +62,11 @@ class TradingPair(models.Model):
             models.Index(fields=["is_active"], name="tradingpair_active"),
             models.Index(fields=["stability_score"], name="tradingpair_stability"),
         ]
+        # Facts name a pair by its symbols.
+        triggers: ClassVar = [frozen_columns("symbol_1", "symbol_2")]
 
     def __str__(self) -> str:
-        return f"{self.symbol_1.ticker}/{self.symbol_2.ticker}"
+        return f"{self.symbol_1.ticker}/{self.symbol_2.ticker} (p={self.cointegration_pvalue:.4f})"
 
 
 class BacktestPair(models.Model):

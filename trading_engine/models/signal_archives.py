@@ -20,6 +20,9 @@ MONTH: Final = r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z"
 class SignalArchive(FactModel):
     """A batch of signals as it stood when it was archived; the signals themselves stay where they are."""
 
+    # Kept again as it was kept before is the same archive, whenever that is done.
+    undigested = ("archived_at",)
+
     account = fact_key("core.Account")
     archived_at = models.DateTimeField()
     archive_month = models.CharField(max_length=7, help_text="YYYY-MM.")

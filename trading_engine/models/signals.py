@@ -15,6 +15,7 @@ from trading_engine.models.relations import fact_key, soft_key
 
 __all__ = ["Signal"]
 
+PAIR_FIELDS = ("pair", "z_score", "spread_value")
 PREDICTION_FIELDS = ("market", "target_price", "amount", "yes_price", "no_price", "confidence_score")
 
 
@@ -27,6 +28,7 @@ class Signal(FactModel):
     kind = ChoiceField(max_length=12, choices=SignalKind, default=SignalKind.EQUITY)
     timestamp = models.DateTimeField()
     symbol = fact_key("trading_engine.Symbol", related_name="signals", optional=True)
+    pair = fact_key("trading_engine.TradingPair", related_name="signals", optional=True)
     market = soft_key("trading_engine.PredictionMarket", "market_id", related_name="signals")
     market_question = models.TextField(blank=True)
     strategy_name = models.CharField(max_length=255, blank=True)
@@ -65,6 +67,12 @@ class Signal(FactModel):
                 violation_error_message="an EQUITY signal needs a symbol",
             ),
             models.CheckConstraint(
+                condition=~Q(kind=SignalKind.PAIR) | Q(**{f"{field}__isnull": False for field in PAIR_FIELDS}),
+                name="ck_signal_pair",
+                violation_error_code="pair",
+                violation_error_message=f"a PAIR signal needs {', '.join(PAIR_FIELDS)}",
+            ),
+            models.CheckConstraint(
                 condition=~Q(kind=SignalKind.PREDICTION)
                 | Q(**{f"{field}__isnull": False for field in PREDICTION_FIELDS}),
                 name="ck_signal_prediction",
@@ -88,6 +96,7 @@ class Signal(FactModel):
             *FactModel.Meta.indexes,
             models.Index(fields=["account", "-timestamp"], name="signal_by_account"),
             models.Index(fields=["symbol", "-timestamp"], name="signal_by_symbol"),
+            models.Index(fields=["pair", "timestamp"], name="signal_by_pair"),
             models.Index(fields=["market"], name="signal_by_market", condition=Q(market__isnull=False)),
             models.Index(fields=["signal_type"], name="signal_by_type"),
             models.Index(fields=["timestamp"], name="signal_unprocessed", condition=Q(processed=False)),

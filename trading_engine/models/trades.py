@@ -45,6 +45,7 @@ class Trade(FactModel):
     instrument_type = ChoiceField(max_length=12, choices=InstrumentType, default=InstrumentType.EQUITY)
     symbol = fact_key("trading_engine.Symbol", related_name="trades", optional=True)
     market = soft_key("trading_engine.PredictionMarket", "market_id", related_name="trades")
+    pair = fact_key("trading_engine.TradingPair", related_name="trades", optional=True)
     action = ChoiceField(max_length=10, choices=TradeAction)
     quantity = QuantityField(positive=True)
     price = PriceField()
@@ -131,6 +132,7 @@ class Trade(FactModel):
             models.Index(fields=["account", "strategy_used", "-executed_at"], name="trade_by_strategy"),
             models.Index(fields=["order"], name="trade_by_order", condition=Q(order__isnull=False)),
             models.Index(fields=["market", "-executed_at"], name="trade_by_market", condition=Q(market__isnull=False)),
+            models.Index(fields=["pair"], name="trade_by_pair", condition=Q(pair__isnull=False)),
             models.Index(fields=["round_trip"], name="trade_by_round_trip", condition=Q(round_trip__isnull=False)),
             models.Index(fields=["status"], name="trade_not_filled", condition=~Q(status=TradeStatus.FILLED)),
         ]

@@ -17,6 +17,7 @@ from friren.persistence.facts import Fact, spec_of
 from friren.persistence.receipts import Receipt
 from trading_engine.models import BacktestResult, BacktestRun
 from trading_engine.models.choices import BacktestStatus
+from trading_engine.pairs.keys import pair_key
 from trading_engine.run_records import BACKTEST_RUN, BACKTEST_STEP, FIGURES
 from trading_engine.services.base import Service
 
@@ -34,6 +35,7 @@ class RunDetails(TypedDict, total=False):
     data_digest: str | None
     seed: int | None
     user: Any  # id or row of who ran it
+    pairs: list[Any] | None  # that it traded, each two symbols or a row
 
 
 class RunFigures(TypedDict, total=False):
@@ -89,8 +91,10 @@ class BacktestRecorder(Service):
         book = find_account(account)
         if book.environment != Environment.BACKTEST:
             raise RejectedRecordError("account", book.name, "a run's book is a BACKTEST account")
+        pairs = _pair_keys(details.pop("pairs", None))
         told = {"account": book.id, "name": name, "starts_at": starts_at, "ends_at": ends_at, **details}
-        return self.recorder.record(Fact(kind=BACKTEST_RUN, id=key, values=spec_of(BacktestRun).checked(told)))
+        values = spec_of(BacktestRun).checked(told) | ({"pairs": pairs} if pairs else {})
+        return self.recorder.record(Fact(kind=BACKTEST_RUN, id=key, values=values))
 
     def update_run_status(
         self, run: Any, status: str, *, message: str | None = None, timestamp: dt.datetime | None = None
@@ -142,3 +146,11 @@ class BacktestRecorder(Service):
             step["status_message"] = fields["status_message"].check("message", message)
         step["at"] = timezone.now() if at is None else checks.check_time("timestamp", at)
         return self.recorder.record(Fact(kind=BACKTEST_STEP, id=key, values={**step, **figures}))
+
+
+def _pair_keys(pairs: Any) -> list[list[str]]:
+    if pairs is None:
+        return []
+    if not isinstance(pairs, list | tuple):
+        raise RejectedRecordError("pairs", pairs, "a list of pairs, each two symbols")
+    return [pair_key(f"pairs[{place}]", pair) for place, pair in enumerate(pairs)]

@@ -20,6 +20,8 @@ from trading_engine.services.imported_facts import Proposed, proposed_facts
 
 __all__ = ["ImportedFile", "import_file"]
 
+# By which a source names what it tells of, the first that there is.
+_KEYS: Final = ("external_id", "market_id", "event_id", "condition_id", "market")
 # Per file and kind; the count beside the list is exact.
 LISTED_MAX: Final = 10_000
 _NOWHERE: Final = "neither the database nor the disk of this machine takes it now; import the file again"
@@ -59,7 +61,7 @@ class ImportedFile:
 def import_file(
     file: SourceFile,
     *,
-    account: AccountHandle,
+    account: AccountHandle | None,
     recorder: Recorder,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _bytes: None,
@@ -68,6 +70,7 @@ def import_file(
     Store what a file tells of an account; doing it again stores nothing. Memory does not grow with the file.
 
     Args:
+        account: None for a file that is about no books.
         recorder: in direct mode; what the database cannot take goes to the journal.
         dry_run: count what would be stored, and store nothing.
         progress: told how many bytes were read so far.
@@ -93,8 +96,11 @@ def import_file(
 class _Importing:
     """The batch that is gathered, and the report that is written."""
 
-    def __init__(self, report: ImportedFile, account: AccountHandle, recorder: Recorder, *, dry_run: bool) -> None:
+    def __init__(
+        self, report: ImportedFile, account: AccountHandle | None, recorder: Recorder, *, dry_run: bool
+    ) -> None:
         self._report, self._account, self._recorder, self._dry_run = report, account, recorder, dry_run
+        self._book = None if account is None else account.id
         self._entries: list[tuple[Entry, list[Proposed]]] = []
         self._facts = self._characters = 0
 
@@ -154,15 +160,13 @@ class _Importing:
             self._count(entry, verdict)
 
     def _judge(self, records: Sequence[Sequence[Proposed]], alias: str) -> list[Judged]:
-        judged = judge_batch(records, account=self._account.id, using=alias)
+        judged = judge_batch(records, account=self._book, using=alias)
         for one in judged:
             one.imported, one.updated = len(one.fresh), len(one.moves)
         return judged
 
     def _write(self, records: Sequence[Sequence[Proposed]], lines: Sequence[int], alias: str) -> list[Judged]:
-        return store_batch_of_imports(
-            records, account=self._account.id, file=self._report.file, lines=lines, using=alias
-        )
+        return store_batch_of_imports(records, account=self._book, file=self._report.file, lines=lines, using=alias)
 
     def _journal(self, some: Sequence[tuple[Entry, list[Proposed]]]) -> None:
         """Take records into the journal: their ids make what is stored already a duplicate there."""
@@ -189,7 +193,7 @@ class _Importing:
                         "line": entry.line,
                         "path": entry.path,
                         "kind": conflict.fact.kind,
-                        "external_id": values.get("external_id", ""),
+                        "external_id": next((str(values[name]) for name in _KEYS if name in values), ""),
                         "fields": told,
                     }
                 )

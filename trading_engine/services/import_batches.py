@@ -28,7 +28,7 @@ from trading_engine.lifecycles import ORDER_MOVES
 from trading_engine.models import OrderStatusEvent
 from trading_engine.services.import_conflicts import Conflict, differences, keep_conflicts, shown_value
 from trading_engine.services.imported_facts import Proposed
-from trading_engine.told_records import Taken, judge_of
+from trading_engine.told_records import Finding, Taken, judge_of
 
 __all__ = ["Judged", "judge_batch", "store_batch_of_imports"]
 
@@ -57,7 +57,7 @@ class _Known:
 
 
 def store_batch_of_imports(
-    records: Sequence[Sequence[Proposed]], *, account: UUID, file: str, lines: Sequence[int], using: str
+    records: Sequence[Sequence[Proposed]], *, account: UUID | None, file: str, lines: Sequence[int], using: str
 ) -> list[Judged]:
     """
     Store what is new of some records, in one commit; return what became of each.
@@ -102,7 +102,7 @@ def _count(one: Judged, verdict: Verdict) -> None:
         one.duplicates += len(one.fresh)
 
 
-def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID, using: str) -> list[Judged]:
+def judge_batch(records: Sequence[Sequence[Proposed]], *, account: UUID | None, using: str) -> list[Judged]:
     """Return what is known already of each record, and in `fresh` and `moves` what is not. Stores nothing."""
     facts = [one.fact for record in records for one in record]
     judging = _Judging(_known(facts, account, using))
@@ -157,10 +157,7 @@ class _Judging:
             judge = judge_of(kind)
             taken = judge([fact for _judged, fact in told], using) if judge is not None else []
             for (judged, fact), came in zip(told, taken, strict=True):
-                if came is Taken.KNOWN:
-                    judged.duplicates += 1
-                else:
-                    (judged.fresh if came is Taken.NEW else judged.moves).append(fact)
+                _replaces(judged, fact, came)
 
     def _with_order(self, fact: Fact) -> Fact:
         order = fact.values.get("order")
@@ -179,6 +176,20 @@ class _Judging:
             _same(judged, own, stored)
         else:
             self._doubtful.append((judged, own, stored))
+
+
+def _replaces(judged: Judged, fact: Fact, came: Finding) -> None:
+    """Take in what became of a record that a later one replaces."""
+    if came is Taken.KNOWN:
+        judged.duplicates += 1
+    elif isinstance(came, Taken):
+        (judged.fresh if came is Taken.NEW else judged.moves).append(fact)
+    elif isinstance(came, RejectedRecordError):
+        # What is told with it belongs to it.
+        judged.refusal, judged.fresh, judged.moves = came, [], []
+    else:
+        fields = {name: (shown_value(stored), shown_value(told)) for name, (stored, told) in came.items()}
+        judged.conflicts.append(Conflict(fact, fields))
 
 
 def _same(judged: Judged, proposed: Proposed, stored: _Known) -> None:
@@ -226,7 +237,7 @@ def _key(fact: Fact) -> tuple[str, Any, Any]:
     return fact.kind, None, fact.id
 
 
-def _known(facts: Sequence[Fact], account: UUID, using: str) -> dict[tuple[str, Any, Any], _Known]:
+def _known(facts: Sequence[Fact], account: UUID | None, using: str) -> dict[tuple[str, Any, Any], _Known]:
     """Return what is stored of `facts`, by the key of the source or else by id."""
     asked: dict[tuple[str, Any], list[Any]] = defaultdict(list)
     for fact in facts:

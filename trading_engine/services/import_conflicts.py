@@ -107,7 +107,7 @@ def _letter(fact: Fact, payload: bytes, error: str) -> DeadLetter:
     return DeadLetter(
         fact_id=fact.id,
         kind=fact.kind,
-        account_id=fact.values["account"],
+        account_id=fact.values.get("account"),
         payload=payload,
         error_class=KeyReusedError.__name__,
         error=error.replace("\0", "\\x00")[:10_000],

@@ -27,9 +27,12 @@ class Proposed(NamedTuple):
     moved_at: dt.datetime | None = None
 
 
-def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
+def proposed_facts(account: AccountHandle | None, entry: Entry) -> list[Proposed]:
     """
     Return the facts that one record of a file tells of.
+
+    Args:
+        account: None for files that are about no books.
 
     Raises:
         RejectedRecordError: a value breaks a rule; the field is named as the loggers name it.
@@ -40,8 +43,10 @@ def proposed_facts(account: AccountHandle, entry: Entry) -> list[Proposed]:
         raise exc.named(TRADE_PARAMETERS) from exc
 
 
-def _proposed(account: AccountHandle, told: Told) -> Proposed:
+def _proposed(account: AccountHandle | None, told: Told) -> Proposed:
     keywords = dict(told.keywords)
+    if account is None:
+        return Proposed(maker_of(told.kind)(None, keywords))
     venue = keywords.get("venue") or ""
     if key := keywords.get("round_trip"):
         keywords["round_trip"] = natural_id("round_trip", account.id, venue, key)

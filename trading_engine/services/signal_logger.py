@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from friren.core.ids import natural_id
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
@@ -17,9 +18,11 @@ from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.models import Signal
 from trading_engine.models.choices import SignalKind
-from trading_engine.services.base import AccountService
+from trading_engine.pairs.keys import pair_key, rows_of_pair
+from trading_engine.services.signal_batches import SignalBatches
 from trading_engine.signal_moves import SIGNAL_MOVE
 from trading_engine.symbols import rows_of_symbol
+from trading_engine.system_notes import note_fact
 
 __all__ = ["SignalDetails", "SignalLogger"]
 
@@ -28,8 +31,9 @@ class SignalDetails(TypedDict, total=False):
     """What may be told of a signal beside its type and time."""
 
     symbol: Any  # ticker, (ticker, venue) or Symbol; or else:
+    pair: Any  # two symbols, or a row of TradingPair; needs z_score and spread_value
     market: Any  # id of a prediction market
-    kind: str | None  # EQUITY; PREDICTION when a market is given
+    kind: str | None  # EQUITY; PAIR when a pair is given and no symbol, PREDICTION when a market is
     strategy_name: str | None
     confidence_score: float | Decimal | None  # 0 to 1
     reasoning: str | None
@@ -55,7 +59,7 @@ SIGNAL_KEYWORDS: Final = frozenset(SignalDetails.__annotations__) | {"signal_typ
 SIGNAL_PARAMETERS: Final = {"id": "signal_id"}
 
 
-class SignalLogger(AccountService):
+class SignalLogger(SignalBatches):
     """Records the advice that strategies give to one account."""
 
     def log_signal(
@@ -73,7 +77,7 @@ class SignalLogger(AccountService):
             signal_type: ENTRY_LONG, EXIT_LONG, …, BUY, SELL, HOLD, BUY_YES or BUY_NO.
             timestamp: when it was given, aware.
             signal_id: a UUID; made when None.
-            details: `symbol` or `market`, and what SignalDetails lists.
+            details: `symbol`, `pair` or `market`, and what SignalDetails lists.
 
         Returns:
             STORED, or DUPLICATE when the same signal is there already.
@@ -97,6 +101,28 @@ class SignalLogger(AccountService):
             How many were stored and were there already, and (index, error) of those refused.
         """
         return self.recorder.record_many(signals, self._bulk_fact, parameters=SIGNAL_PARAMETERS)
+
+    def log_batch(
+        self, signals: Iterable[Mapping[str, Any]], at: dt.datetime, *, batch_id: UUID | None = None
+    ) -> BulkReceipt:
+        """
+        Store signals that were given together, and note it as `last_signal_generation`.
+
+        Args:
+            signals: each given as the keywords of `log_signal`; `batch_id` and, where none is given, `timestamp` are
+                those of the batch.
+            at: when they were given, aware.
+            batch_id: that of (account, at) when None.
+
+        Returns:
+            As `bulk_log`.
+        """
+        moment = checks.check_time("at", at)
+        key = checks.check_uuid("batch_id", batch_id or natural_id("signal_batch", self.account.id, moment))
+        receipt = self.bulk_log({"timestamp": moment, **told, "batch_id": key} if isinstance(told, Mapping) else told
+                                for told in signals)  # fmt: skip
+        self.recorder.record(note_fact("last_signal_generation", moment))
+        return receipt
 
     def mark_processed(self, signal: Any, *, timestamp: dt.datetime | None = None) -> Receipt:
         """
@@ -137,6 +163,7 @@ class SignalLogger(AccountService):
         self,
         symbol: Any = None,
         *,
+        pair: Any = None,
         strategy: str | None = None,
         signal_type: str | None = None,
         executed: bool | None = None,
@@ -151,6 +178,7 @@ class SignalLogger(AccountService):
 
         Args:
             symbol: ticker or (ticker, venue); all when None.
+            pair: two symbols, or a row; all when None.
             strategy: exact `strategy_name`.
             executed: only those that led to a trade, or only the others.
             start, end: bounds of the time, aware; start included, end not.
@@ -165,6 +193,8 @@ class SignalLogger(AccountService):
         signals = Signal.objects.using(self.using).filter(account=self.account.id)
         if symbol is not None:
             signals = rows_of_symbol(signals, symbol)
+        if pair is not None:
+            signals = rows_of_pair(signals, *pair_key("pair", pair))
         if strategy is not None:
             signals = signals.filter(strategy_name=fields["strategy_name"].check("strategy", strategy))
         if signal_type is not None:
@@ -187,7 +217,14 @@ class SignalLogger(AccountService):
 
     def _signal_fact(self, *, timestamp: Any, signal_id: Any = None, **details: Any) -> Fact:
         if details.get("kind") is None:
-            details["kind"] = SignalKind.EQUITY if details.get("market") is None else SignalKind.PREDICTION
+            details["kind"] = _kind_of(details)
         key = None if signal_id is None else checks.check_uuid("signal_id", signal_id)
         moment = checks.check_time("timestamp", timestamp)
         return make_fact(Signal, id=key, account=self.account.id, timestamp=moment, **details)
+
+
+def _kind_of(details: Mapping[str, Any]) -> SignalKind:
+    if details.get("market") is not None:
+        return SignalKind.PREDICTION
+    paired = details.get("pair") is not None and details.get("symbol") is None
+    return SignalKind.PAIR if paired else SignalKind.EQUITY

@@ -21,6 +21,7 @@ from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.latest_trades import latest_trades
 from trading_engine.models import Trade, TradeStatusEvent
 from trading_engine.models.choices import TradeStatus
+from trading_engine.pairs.keys import pair_key, rows_of_pair
 from trading_engine.services.orders import EVENT_PARAMETERS, OrderMethods
 from trading_engine.symbols import rows_of_key, symbol_key
 from trading_engine.trade_facts import (
@@ -203,6 +204,7 @@ class TradeLogger(OrderMethods):
         self,
         symbol: Any = None,
         *,
+        pair: Any = None,
         strategy: str | None = None,
         status: str | None = None,
         start: dt.datetime | None = None,
@@ -215,6 +217,7 @@ class TradeLogger(OrderMethods):
 
         Args:
             symbol: ticker or (ticker, venue); all when None.
+            pair: whose legs: two symbols, or a row; all when None.
             strategy: exact `strategy_used`.
             status: filled, settled or busted.
             start, end: bounds of the execution time, aware; start included, end not.
@@ -228,6 +231,8 @@ class TradeLogger(OrderMethods):
         asked: list[tuple[Condition, tuple[Any, ...]]] = [(_of_account, (self.account.id,))]
         if symbol is not None:
             asked.append((rows_of_key, tuple(symbol_key("symbol", symbol))))
+        if pair is not None:
+            asked.append((rows_of_pair, tuple(pair_key("pair", pair))))
         if strategy is not None:
             asked.append((_of_strategy, (fields["strategy_used"].check("strategy", strategy),)))
         if status is not None:

@@ -24,7 +24,7 @@ from friren.operations.admin.changelist import KeysetChangeList
 from friren.operations.admin.columns import Column, changelist_link, column, is_empty, is_followed
 from friren.operations.admin.counting import EstimatedPaginator
 from friren.operations.admin.editing import SECRET, AuditedAdmin, ModelAdmin
-from friren.operations.admin.panels import panels_of
+from friren.operations.admin.panels import panels_of, tools_of
 
 __all__ = ["BaseAdmin", "ReadOnlyAdmin", "ReferenceAdmin"]
 
@@ -136,7 +136,7 @@ class BaseAdmin(ModelAdmin):
         if shown is not None and original is not None:
             shown["panels"] = panels_of(original)
             about = {"model_label": original._meta.label, "object_pk": str(original.pk)}
-            shown["audit_log"] = changelist_link(AuditLog, "Audit log", **about)
+            shown["tools"] = [*tools_of(original), changelist_link(AuditLog, "Audit log", **about)]
         return response
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 
 from friren.operations.admin.columns import NO_VALUE, Column, change_link, changelist_link, column, is_followed
 
-__all__ = ["Heading", "Panel", "panels_of", "register_panel", "related"]
+__all__ = ["Heading", "Panel", "panels_of", "register_panel", "register_tool", "related", "tools_of"]
 
 ROWS_SHOWN: Final = 10
 
@@ -49,6 +49,7 @@ class Panel:
 Builder = Callable[[Any], Panel | None]
 
 _builders: dict[type[models.Model], list[tuple[int, Builder]]] = {}
+_tools: dict[type[models.Model], list[Callable[[Any], Any]]] = {}
 
 
 def register_panel(model: type[models.Model], *builders: Builder, place: int = 50) -> None:
@@ -66,6 +67,17 @@ def register_panel(model: type[models.Model], *builders: Builder, place: int = 5
 def panels_of(row: models.Model) -> list[Panel]:
     """Return the panels of a row, in their order."""
     return [panel for _place, build in _builders.get(type(row), ()) if (panel := build(row)) is not None]
+
+
+def register_tool(build: Callable[[Any], Any], *models_: type[models.Model]) -> None:
+    """Show the link that `build` returns for a row at the head of its page; None is left out."""
+    for model in models_:
+        _tools.setdefault(model, []).append(build)
+
+
+def tools_of(row: models.Model) -> list[Any]:
+    """Return the links at the head of a row's page, in the order of registration."""
+    return [link for build in _tools.get(type(row), ()) if (link := build(row)) is not None]
 
 
 def related(

@@ -14,7 +14,7 @@ from friren.operations.backup.positions import Leg, lsn_of
 from friren.operations.backup.retention import Candidate, chain_of
 from friren.operations.backup.shelf import Shelf, Stored
 
-__all__ = ["Link", "candidate", "latest_link", "links_of", "starts_for", "whole_chain"]
+__all__ = ["Link", "candidate", "latest_link", "links_of", "needed_from", "starts_for", "whole_chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +107,13 @@ def starts_for(links: Iterable[Link], legs: Sequence[Leg], *, until: dt.datetime
         and (until is None or link.physical.stopped_at <= until)
     ]
     return found[::-1]
+
+
+def needed_from(kept: Iterable[Physical]) -> dict[str, tuple[int, int]]:
+    """Return by system identifier the first segment that any of these backups needs, and the size of a segment."""
+    found: dict[str, tuple[int, int]] = {}
+    for physical in kept:
+        number, size = lsn_of(physical.start_lsn) // physical.segment_bytes, physical.segment_bytes
+        oldest, _size = found.get(physical.system_identifier, (number, size))
+        found[physical.system_identifier] = (min(number, oldest), size)
+    return found

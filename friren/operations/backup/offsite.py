@@ -20,8 +20,9 @@ from friren.operations.backup import settings
 from friren.operations.backup.manifest import MANIFEST, SUMS, VERIFICATION, Manifest
 from friren.operations.backup.retention import Policy, plan_retention
 from friren.operations.backup.shelf import Shelf, candidate_of, is_name
+from friren.persistence.journal.files import FILES
 
-__all__ = ["Copied", "Elsewhere", "Folder", "copy_backups", "fetch_backup", "places", "prune_copies"]
+__all__ = ["Copied", "Elsewhere", "Folder", "copy_backups", "fetch_backup", "fetch_into", "places", "prune_copies"]
 
 
 class Elsewhere(Protocol):
@@ -40,6 +41,18 @@ class Elsewhere(Protocol):
 
     def remove(self, backup: str) -> None:
         """Remove a backup, or what is left of it."""
+
+    def files(self, below: str) -> set[str]:
+        """Return the keys (their parts divided by /) of the single files that lie below one."""
+
+    def put_file(self, content: bytes, key: str) -> None:
+        """Keep a single file, there whole or not at all."""
+
+    def read_file(self, key: str) -> bytes:
+        """Return what is in a single file."""
+
+    def remove_file(self, key: str) -> None:
+        """Remove a single file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,32 @@ class Folder:
         """See `Elsewhere`."""
         with self._shelf.locked(), self._shelf.told():
             self._shelf.remove(self._shelf.directory / backup)
+
+    def files(self, below: str) -> set[str]:
+        """See `Elsewhere`."""
+        with self._shelf.told():
+            found = (self._shelf.directory / below).rglob("[!.]*")
+            return {path.relative_to(self._shelf.directory).as_posix() for path in found if path.is_file()}
+
+    def put_file(self, content: bytes, key: str) -> None:
+        """See `Elsewhere`."""
+        path = self._shelf.directory / key
+        with self._shelf.told():
+            FILES.make_directory(path.parent)
+            # Of a process that was killed, or for which the disk was full.
+            for draft in path.parent.glob(f".{path.name}.*"):
+                FILES.unlink(draft)
+            FILES.write_whole(path, content)
+
+    def read_file(self, key: str) -> bytes:
+        """See `Elsewhere`."""
+        with self._shelf.told():
+            return (self._shelf.directory / key).read_bytes()
+
+    def remove_file(self, key: str) -> None:
+        """See `Elsewhere`."""
+        with self._shelf.told():
+            FILES.unlink(self._shelf.directory / key)
 
 
 def places() -> list[Elsewhere]:
@@ -143,8 +182,30 @@ def fetch_backup(shelf: Shelf, what: str) -> Path:
             dumps = [one for one in ids if not candidate_of(one).physical]
             name = dumps[-1] if what == "latest" and dumps else what
             if name in ids:
-                return _fetched(shelf, place, name)
+                with shelf.locked():
+                    return fetch_into(shelf, place, name)
         raise
+
+
+def fetch_into(shelf: Shelf, place: Elsewhere, name: str) -> Path:
+    """
+    Fetch a backup onto a shelf that the caller has locked, and return its folder.
+
+    Raises:
+        BackupError: the place refuses, or what was fetched is damaged.
+    """
+    with shelf.told():
+        partial = shelf.begin(name)
+        try:
+            for file in (SUMS, MANIFEST):
+                place.get(name, file, partial / file)
+            listed = [Path(line.split()[1]).name for line in (partial / SUMS).read_text().splitlines()]
+            for file in (file for file in listed if file != MANIFEST):
+                place.get(name, file, partial / file)
+            return shelf.adopt(partial, name)
+        except BaseException:
+            shelf.abandon(partial)
+            raise
 
 
 def prune_copies(shelf: Shelf, policy: Policy) -> list[Copied]:
@@ -167,18 +228,3 @@ def prune_copies(shelf: Shelf, policy: Policy) -> list[Copied]:
 
 def _files(folder: Path, manifest: Manifest) -> list[str]:
     return [manifest.file, *manifest.beside, MANIFEST, *([VERIFICATION] if (folder / VERIFICATION).exists() else [])]
-
-
-def _fetched(shelf: Shelf, place: Elsewhere, name: str) -> Path:
-    with shelf.locked(), shelf.told():
-        partial = shelf.begin(name)
-        try:
-            for file in (SUMS, MANIFEST):
-                place.get(name, file, partial / file)
-            listed = [Path(line.split()[1]).name for line in (partial / SUMS).read_text().splitlines()]
-            for file in (file for file in listed if file != MANIFEST):
-                place.get(name, file, partial / file)
-            return shelf.adopt(partial, name)
-        except BaseException:
-            shelf.abandon(partial)
-            raise

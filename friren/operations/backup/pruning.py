@@ -9,15 +9,15 @@ from pathlib import Path
 from django.utils import timezone
 
 from friren.operations.backup import records, settings
-from friren.operations.backup.chains import candidate
+from friren.operations.backup.chains import candidate, needed_from
 from friren.operations.backup.manifest import Physical
 from friren.operations.backup.offsite import Copied, prune_copies
-from friren.operations.backup.positions import lsn_of
 from friren.operations.backup.retention import Plan, Policy, plan_retention
 from friren.operations.backup.shelf import Shelf, candidate_of, is_name
 from friren.operations.backup.wal import Archive
+from friren.operations.backup.wal_copies import prune_wal_copies
 
-__all__ = ["Pruned", "needed_from", "prune_backups"]
+__all__ = ["Pruned", "prune_backups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +64,19 @@ def prune_backups(*, directory: Path | None = None, dry_run: bool = False, polic
             one, manifest = whole[name]
             shelf.remove(one.folder)
             records.prune(one.folder / manifest.file)
-        kept = [manifest.physical for name, (_one, manifest) in whole.items() if name in plan.keep]
+        stays = [manifest.physical for name, (_one, manifest) in whole.items() if name in plan.keep]
+        physical = [one for one in stays if one is not None]
         # Where a backup cannot be read, nobody knows what WAL it needs.
         unknown = any(
             one.manifest is None and is_name(one.folder.name) and candidate_of(one.folder.name).physical
             for one in stored
         )
-        wal = 0 if dry_run or unknown else _prune_wal(physical for physical in kept if physical is not None)
-    copies = [] if dry_run or directory is not None else prune_copies(shelf, policy or Policy())
+        wal = 0 if dry_run or unknown else _prune_wal(physical)
+    elsewhere = not dry_run and directory is None
+    copies = prune_copies(shelf, policy or Policy()) if elsewhere else []
+    copies += prune_wal_copies(physical) if elsewhere and not unknown else []
     freed = sum(whole[name][1].bytes for name in plan.remove)
     return Pruned(plan, freed, wal, [one.folder.name for one in stored if one.manifest is None], copies)
-
-
-def needed_from(kept: Iterable[Physical]) -> dict[str, tuple[int, int]]:
-    """Return by system identifier the first segment that any of these backups needs, and the size of a segment."""
-    found: dict[str, tuple[int, int]] = {}
-    for physical in kept:
-        number, size = lsn_of(physical.start_lsn) // physical.segment_bytes, physical.segment_bytes
-        oldest, _size = found.get(physical.system_identifier, (number, size))
-        found[physical.system_identifier] = (min(number, oldest), size)
-    return found
 
 
 def _prune_wal(kept: Iterable[Physical]) -> int:

@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,6 @@ from django.conf import settings as django_settings
 from django.db import Error as DatabaseError
 from django.db import connections
 from django.utils import timezone
-from pyrage import x25519
 
 from friren import archive_wal, embedded
 from friren.embedded import process
@@ -31,22 +29,20 @@ from friren.embedded.binaries import find_binaries
 from friren.embedded.location import Identity, server_identity, socket_directory, traversable
 from friren.errors import BackupError
 from friren.operations.backup import records, settings
-from friren.operations.backup.chains import Link, links_of, starts_for, whole_chain
+from friren.operations.backup.chains import Link
 from friren.operations.backup.encryption import read_identities
+from friren.operations.backup.finding import Identities, Proven, prove
 from friren.operations.backup.moments import Target
-from friren.operations.backup.positions import Leg, legs_of
 from friren.operations.backup.programs import find_programs
 from friren.operations.backup.recovering import Recovered, recover
-from friren.operations.backup.shelf import Shelf, candidate_of, is_name
-from friren.operations.backup.staging import NotReachedError, Staged, stage_wal
+from friren.operations.backup.shelf import Shelf
+from friren.operations.backup.staging import Staged
 from friren.operations.backup.unpacking import unpack_chain
-from friren.operations.backup.wal import Archive, is_segment
 from friren.operations.connectivity import one_line
 
 __all__ = ["Rewound", "restore_moment"]
 
 _PRIVATE = 0o700
-Identities = Callable[[], Sequence[x25519.Identity]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +80,6 @@ class _Place:
     identity: Identity | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Proven:
-    """What it is restored from: backups, WAL that lies beside the target, and the timelines that it passes."""
-
-    chain: list[Link]
-    wal: Staged
-    legs: list[Leg]
-
-
 def restore_moment(
     target: Target, *, into: Path | None = None, force: bool = False, timeline: int | None = None,
     directory: Path | None = None, key_file: Path | None = None,
@@ -121,7 +108,7 @@ def restore_moment(
         place.staging.mkdir(mode=_PRIVATE)
         try:
             identities = cache(lambda: read_identities(key_file or settings.decryption_key_file()))
-            proven = _prove(shelf, target, timeline, place.staging, identities)
+            proven = prove(shelf, target, timeline, place.staging, identities)
             recovered, skipped = _rebuild(proven, target, place, identities)
             kept = _publish(place)
         finally:
@@ -180,60 +167,7 @@ def _clear(place: _Place) -> None:
         shutil.rmtree(place.staging)
 
 
-def _prove(shelf: Shelf, target: Target, timeline: int | None, staging: Path, identities: Identities) -> _Proven:
-    """Choose what to restore from, and prove every file of it. Nothing but the folder beside the target is written."""
-    links = links_of(shelf)
-    if not links:
-        raise BackupError(f"there is no backup of a whole server in {shelf.directory}: `backup --base` makes one")
-    system = links[-1].physical.system_identifier
-    links = [link for link in links if link.physical.system_identifier == system]
-    archive = Archive(settings.wal_directory(), system)
-    kept = archive.kept()
-    histories = archive.histories(kept, identities)
-    if timeline is None:
-        # Not those of histories alone: a restore elsewhere, that nobody works on, leaves no more of its timeline.
-        archived = (int(name[:8], 16) for name in kept if is_segment(name))
-        timeline = max([*archived, *(link.physical.timeline for link in links)])
-    legs = legs_of(timeline, histories)
-    starts = starts_for(links, legs, until=target.at)
-    if not starts:
-        oldest = min((link.physical.stopped_at for link in links), default=None)
-        raise BackupError(
-            f"no backup on the way to {target} along timeline {timeline}: the oldest reaches from "
-            f"{oldest.isoformat() if oldest else 'never'} on"
-        )
-    _refuse_damaged(shelf, starts[0], target)
-    refusal: NotReachedError | None = None
-    # For a name only the WAL tells which backup it follows.
-    for link in starts if target.name else starts[:1]:
-        chain = whole_chain(link, links)
-        programs = find_programs(link.manifest.major, program="pg_waldump")
-        folder = staging / "wal"
-        folder.mkdir(mode=_PRIVATE)
-        try:
-            staged = stage_wal(link, legs, archive, target, folder=folder, programs=programs, identities=identities)
-        except NotReachedError as exc:
-            refusal = refusal or exc
-            shutil.rmtree(folder)
-            continue
-        for number, text in histories.items():
-            (folder / f"{number:08X}.history").write_bytes(text)
-        return _Proven(chain, staged, legs)
-    assert refusal is not None
-    raise refusal
-
-
-def _refuse_damaged(shelf: Shelf, chosen: Link, target: Target) -> None:
-    """Refuse to pass over a newer backup in silence because nobody can read what it is."""
-    for one in shelf.stored():
-        told = candidate_of(one.folder.name) if one.manifest is None and is_name(one.folder.name) else None
-        if told is None or not told.physical or told.id <= chosen.manifest.id:
-            continue
-        if target.at is None or told.at <= target.at:
-            raise BackupError(f"{one.problem}. Move it away to restore from {chosen.manifest.id}")
-
-
-def _rebuild(proven: _Proven, target: Target, place: _Place, identities: Identities) -> tuple[Recovered, list[str]]:
+def _rebuild(proven: Proven, target: Target, place: _Place, identities: Identities) -> tuple[Recovered, list[str]]:
     link, staging = proven.chain[-1], place.staging
     programs = find_programs(link.manifest.major, program="pg_controldata")
     needed = 2 * sum(one.physical.unpacked_bytes for one in proven.chain)
@@ -256,13 +190,16 @@ def _claim(data: Path, link: Link, recovered: Recovered, identity: Identity | No
     """Archive the history of the new timeline: no other restore takes its number, and later ones find the way."""
     path = data / "pg_wal" / f"{recovered.timeline:08X}.history"
     to = settings.wal_directory()
+    new = not to.exists()
     try:
         made = archive_wal.keep(
             path, path.name, to=to, system=int(link.physical.system_identifier),
             keys=tuple(settings.encryption_keys()),
         )  # fmt: skip
         if identity is not None and sys.platform != "win32":
-            os.chown(made, identity.uid, identity.gid)
+            # On a new machine the folders are new too, and the server is to go on archiving there.
+            for one in (made, made.parent, *([to] if new else [])):
+                os.chown(one, identity.uid, identity.gid)
     except (OSError, archive_wal.RefusedError) as exc:
         return [f"the history of timeline {recovered.timeline} in the archive: {one_line(exc)}"]
     return []

@@ -46,14 +46,8 @@ class Bucket:
 
     def ids(self) -> list[str]:
         """See `Elsewhere`."""
-        found = set()
-        with self._told():
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
-            for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                name, _, file = entry["Key"].removeprefix(self._prefix).partition("/")
-                if file == SUMS and is_name(name):
-                    found.add(name)
-        return sorted(found)
+        parts = (key.partition("/") for key in self.files(""))
+        return sorted(name for name, _, file in parts if file == SUMS and is_name(name))
 
     def put(self, folder: Path, names: Iterable[str]) -> None:
         """See `Elsewhere`. Every part carries its SHA-256, and S3 refuses what does not match."""
@@ -80,6 +74,31 @@ class Bucket:
             found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._key(backup, ""))
             for entry in found.get("Contents", []):
                 self._client.delete_object(Bucket=self._bucket, Key=entry["Key"])
+
+    def files(self, below: str) -> set[str]:
+        """See `Elsewhere`."""
+        prefix = self._prefix + (f"{below}/" if below else "")
+        with self._told():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return {entry["Key"].removeprefix(self._prefix) for page in pages for entry in page.get("Contents", [])}
+
+    def put_file(self, content: bytes, key: str) -> None:
+        """See `Elsewhere`. It carries its SHA-256, and S3 refuses what does not match."""
+        with self._told():
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._prefix + key, Body=content, ChecksumAlgorithm="SHA256"
+            )
+
+    def read_file(self, key: str) -> bytes:
+        """See `Elsewhere`."""
+        with self._told():
+            found: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
+        return found
+
+    def remove_file(self, key: str) -> None:
+        """See `Elsewhere`."""
+        with self._told():
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
     def _key(self, backup: str, name: str) -> str:
         return f"{self._prefix}{backup}/{name}"

@@ -34,6 +34,7 @@ from friren.operations.backup.manifest import (
 )
 from friren.operations.backup.retention import Candidate
 from friren.operations.backup.settings import LOCK_SECONDS
+from friren.operations.backup.wal import COPIES
 from friren.persistence.journal.files import FILES
 
 __all__ = ["Shelf", "Stored", "candidate_of", "is_name", "new_name"]
@@ -160,7 +161,7 @@ class Shelf:
         if not self.directory.is_dir():
             return []
         with self.told():
-            folders = [child for child in self.directory.iterdir() if child.is_dir() and child.name[0] != "."]
+            folders = [child for child in self.directory.iterdir() if child.is_dir() and _is_listed(child.name)]
         return [self._look(folder) for folder in sorted(folders, key=lambda folder: folder.name, reverse=True)]
 
     def find(self, what: str) -> Path:
@@ -201,6 +202,11 @@ class Shelf:
         for child in self.directory.iterdir():
             if child.name.startswith((_PARTIAL, _LEAVING)):
                 shutil.rmtree(child)
+
+
+def _is_listed(name: str) -> bool:
+    """Neither what is being made or removed, nor the WAL that lies beside the copies of backups."""
+    return name[0] != "." and name != COPIES
 
 
 def _verification(folder: Path, manifest: Manifest) -> Verification | None:

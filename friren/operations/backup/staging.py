@@ -154,7 +154,7 @@ def _lay(ours: _Way, name: str) -> None:
     number, timeline = segment_number(name, ours.size), segment_timeline(content)
     fork = any(leg.timeline == int(name[:8], 16) and leg.begins // ours.size == number for leg in ours.legs)
     if timeline != int(name[:8], 16) and not fork:
-        raise BackupError(f"{one.path} is of timeline {timeline}, not {int(name[:8], 16)}")
+        raise BackupError(f"{one} is of timeline {timeline}, not {int(name[:8], 16)}")
     with (ours.folder / name).open("wb") as file:
         for place in range(0, len(content), _BLOCK):
             part = content[place : place + _BLOCK]

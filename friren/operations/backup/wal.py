@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import pyrage
 from pyrage import x25519
@@ -16,11 +16,30 @@ from friren.archive_wal import KEPT, digest, segment_number, segment_problem
 from friren.errors import BackupError
 from friren.operations.backup.positions import Leg, segment_name
 
-__all__ = ["Archive", "Kept", "is_segment", "way"]
+__all__ = ["COPIES", "Archive", "Kept", "Source", "is_history", "is_segment", "way"]
 
 _SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
 _HISTORY: Final = re.compile(r"([0-9A-F]{8})\.history")
 _GZIP: Final = 31
+# Below which copies lie, in a place that has backups too.
+COPIES: Final = "wal"
+
+
+def is_history(name: str) -> bool:
+    """Return whether this is the name of the history of a timeline, as PostgreSQL or as the archive names it."""
+    return _HISTORY.match(name) is not None
+
+
+class Source(Protocol):
+    """A place that has copies of archived WAL. Both methods raise BackupError when it refuses."""
+
+    name: str
+
+    def files(self, below: str) -> set[str]:
+        """Return the keys of the files below a key."""
+
+    def read_file(self, key: str) -> bytes:
+        """Return what is in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +48,10 @@ class Kept:
     One file of an archive.
 
     Attributes:
+        path: where it lies; where it would lie, when it is copied only.
         name: what PostgreSQL calls it.
         content, file: the first 16 bytes of SHA-256 of what is in it, and of the file.
+        source, key: where the copy is; None when the file is here.
     """
 
     path: Path
@@ -38,6 +59,26 @@ class Kept:
     content: str
     file: str
     encrypted: bool
+    source: Source | None = None
+    key: str = ""
+
+    def __str__(self) -> str:
+        return str(self.path) if self.source is None else f"{self.source.name}/{self.key}"
+
+    def stored(self) -> bytes:
+        """
+        Return the file, proven by its name.
+
+        Raises:
+            BackupError: it cannot be read, or is damaged.
+        """
+        try:
+            found = self.path.read_bytes() if self.source is None else self.source.read_file(self.key)
+        except OSError as exc:
+            raise BackupError(f"{self} cannot be read: {exc.strerror}") from exc
+        if digest(found) != self.file:
+            raise BackupError(f"{self} is damaged: its content is not that which its name tells")
+        return found
 
 
 def is_segment(name: str) -> bool:
@@ -46,27 +87,45 @@ def is_segment(name: str) -> bool:
 
 
 class Archive:
-    """The archived WAL of one cluster, known by its system identifier."""
+    """
+    The archived WAL of one cluster, known by its system identifier.
 
-    def __init__(self, directory: Path, system_identifier: str) -> None:
+    Attributes:
+        unasked: places that could not tell what they have, in words; filled by `kept`.
+    """
+
+    def __init__(self, directory: Path, system_identifier: str, sources: Sequence[Source] = ()) -> None:
+        self._directory = directory
         self.folder = directory / system_identifier
         self.system_identifier = int(system_identifier)
+        self._sources = sources
+        self.unasked: list[str] = []
 
     def kept(self) -> dict[str, Kept]:
         """
-        Return the files by their names.
+        Return the files by their names; those here before copies of them elsewhere.
 
         Raises:
-            BackupError: the folder cannot be read, a file in it is none of ours, or there are two of one name.
+            BackupError: the folder cannot be read, a file in it is none of ours, or two of one name differ.
         """
         found: dict[str, Kept] = {}
         for path in self._files():
-            match = KEPT.fullmatch(path.name)
-            if match is None:
-                raise BackupError(f"{path} is no archived WAL: its name proves nothing")
-            if match["name"] in found:
-                raise BackupError(f"{path} and {found[match['name']].path} are of one name and differ: remove one")
-            found[match["name"]] = Kept(path, match["name"], match["content"], match["file"], bool(match["age"]))
+            one = _kept(path)
+            if one.name in found:
+                raise BackupError(f"{path} and {found[one.name]} are of one name and differ: remove one")
+            found[one.name] = one
+        self.unasked = []
+        for source in self._sources:
+            try:
+                keys = sorted(source.files(f"{COPIES}/{self.folder.name}"))
+            except BackupError as exc:
+                self.unasked.append(str(exc))
+                continue
+            for key in keys:
+                one = replace(_kept(self._directory / key.removeprefix(f"{COPIES}/")), source=source, key=key)
+                # Encrypted anew it is another file of the same content.
+                if found.setdefault(one.name, one).content != one.content:
+                    raise BackupError(f"{one} and {found[one.name]} are of one name and differ: remove one")
         return found
 
     def histories(self, kept: dict[str, Kept], identities: Callable[[], Sequence[x25519.Identity]]) -> dict[int, bytes]:
@@ -88,23 +147,18 @@ class Archive:
             BackupError: it is damaged, cut off, swapped, or of another cluster; the message names it.
             ConfigurationError: no key file is named, or it has no key.
         """
-        try:
-            stored = one.path.read_bytes()
-        except OSError as exc:
-            raise BackupError(f"{one.path} cannot be read: {exc.strerror}") from exc
-        if digest(stored) != one.file:
-            raise BackupError(f"{one.path} is damaged: its content is not that which its name tells")
+        stored = one.stored()
         try:
             packed = pyrage.decrypt(stored, list(identities())) if one.encrypted else stored
             content = zlib.decompress(packed, _GZIP)
         except (pyrage.DecryptError, OSError) as exc:
-            raise BackupError(f"{one.path} cannot be decrypted: {exc}") from exc
+            raise BackupError(f"{one} cannot be decrypted: {exc}") from exc
         except zlib.error as exc:
-            raise BackupError(f"{one.path} cannot be unpacked: {exc}") from exc
+            raise BackupError(f"{one} cannot be unpacked: {exc}") from exc
         if digest(content) != one.content:
-            raise BackupError(f"{one.path} is damaged: its content is not that which its name tells")
+            raise BackupError(f"{one} is damaged: its content is not that which its name tells")
         if is_segment(one.name) and (problem := segment_problem(one.name, content, self.system_identifier)):
-            raise BackupError(f"{one.path} {problem}")
+            raise BackupError(f"{one} {problem}")
         return content
 
     def prune(self, *, before: int, segment_bytes: int) -> int:
@@ -115,7 +169,7 @@ class Archive:
         """
         freed = 0
         for name, one in sorted(self.kept().items(), key=lambda item: item[0][8:24]):
-            if not _HISTORY.fullmatch(name) and segment_number(name, segment_bytes) < before:
+            if not is_history(name) and segment_number(name, segment_bytes) < before:
                 freed += one.path.stat().st_size
                 one.path.unlink()
         for folder in self.folder.iterdir() if self.folder.is_dir() else []:
@@ -134,6 +188,13 @@ class Archive:
                 )
         except OSError as exc:
             raise BackupError(f"{exc.filename}: {exc.strerror}") from exc
+
+
+def _kept(path: Path) -> Kept:
+    match = KEPT.fullmatch(path.name)
+    if match is None:
+        raise BackupError(f"{path} is no archived WAL: its name proves nothing")
+    return Kept(path, match["name"], match["content"], match["file"], bool(match["age"]))
 
 
 def way(legs: Sequence[Leg], *, start: int, segment_bytes: int) -> Iterator[str]:

@@ -52,6 +52,11 @@ def register_all() -> None:
         cron=env.text("SCHEDULE_BACKUP_INCREMENTAL", default="off"), variable="SCHEDULE_BACKUP_INCREMENTAL",
         lock=BACKUPS,
     )  # fmt: skip
+    # Off too. It shares no lock: a base that takes hours is not to keep WAL from going elsewhere.
+    register(
+        "copy_wal", "copy_wal",
+        cron=env.text("SCHEDULE_COPY_WAL", default="off"), variable="SCHEDULE_COPY_WAL",
+    )  # fmt: skip
     register(
         "prune_backups", "prune_backups",
         cron=env.text("SCHEDULE_PRUNE_BACKUPS", default="30 3 * * *"), variable="SCHEDULE_PRUNE_BACKUPS", lock=BACKUPS,

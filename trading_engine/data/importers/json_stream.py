@@ -52,6 +52,8 @@ class Wish(enum.Enum):
 
     TAKE = enum.auto()
     ENTER = enum.auto()
+    # Entered if it has members, else taken.
+    MEMBERS = enum.auto()
     SKIP = enum.auto()
 
 
@@ -184,7 +186,9 @@ def _walk(text: _Text, wish: Callable[[Path], Wish], path: Path) -> Iterator[Ite
     if wanted is Wish.TAKE:
         yield Item(line, path, text.value())
     elif first not in {"{", "["}:
-        text.value()
+        value = text.value()
+        if wanted is Wish.MEMBERS:
+            yield Item(line, path, value)
     elif wanted is Wish.SKIP:
         try:
             text.value()

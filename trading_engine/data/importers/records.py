@@ -33,7 +33,8 @@ class Told(NamedTuple):
     A fact as a file tells it.
 
     Attributes:
-        kind: trade, order, cash_movement or corporate_action.
+        kind: trade, order, cash_movement, corporate_action, prediction_event, prediction_market or
+            prediction_market_snapshot.
         keywords: of the call that records such a fact; `round_trip` and `order` are keys of the source, as text.
         moved_at: of an order: when it came to its status.
     """
@@ -89,11 +90,13 @@ class ReadFiles:
 
     Attributes:
         book: the books they are about; None where they do not tell.
+        of_books: False where they are about no books, but about the market.
         skipped: (file, why nothing in it is imported).
         unreadable: files that are not what was asked for.
     """
 
     book: Book | None = None
+    of_books: bool = True
     files: list[SourceFile] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     unreadable: list[UnreadableFileError] = field(default_factory=list)

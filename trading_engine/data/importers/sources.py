@@ -11,6 +11,7 @@ from trading_engine.data.importers.csv_trades import read_csv_trades
 from trading_engine.data.importers.freqtrade import read_freqtrade
 from trading_engine.data.importers.mapping import Mapped
 from trading_engine.data.importers.parsed import UnreadableFileError
+from trading_engine.data.importers.polymarket import read_polymarket
 from trading_engine.data.importers.prescient import files_below, read_prescient
 from trading_engine.data.importers.pyfolio import read_pyfolio
 from trading_engine.data.importers.records import ReadFiles
@@ -23,6 +24,7 @@ _READERS: Final = {
     "pyfolio": read_pyfolio,
     "zipline": read_zipline,
     "copy_ai": read_copy_ai,
+    "polymarket": read_polymarket,
     "prescient": read_prescient,
 }
 SOURCES: Final = (*_READERS, "csv")
@@ -32,6 +34,7 @@ _SUFFIXES: Final = {
     "pyfolio": (".csv", ".csv.gz"),
     "zipline": (".json",),
     "copy_ai": (".json",),
+    "polymarket": (".json", ".json.gz"),
     "prescient": (".json",),
     "csv": (".csv", ".csv.gz", ".tsv", ".jsonl", ".ndjson"),
 }

@@ -1,4 +1,4 @@
-"""`manage.py import_data`: trades out of the files of other systems."""
+"""`manage.py import_data`: trades and markets out of the files of other systems."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINES_SHOWN: Final = 20
 
 
 class Command(BaseFrirenCommand):
-    help = "Import trades from the files of another system. Importing them again adds nothing."
+    help = "Import trades or markets from the files of another system. Importing them again adds nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -62,7 +62,10 @@ class Command(BaseFrirenCommand):
             read = read_files(source, paths, mapped=read_mapping(mapping) if mapping else None, **how)
         if read.files and whole is None:
             opening = {name: options[name] for name in ("account", "environment", "currency", "starting_cash")}
-            account = account_of(read.book, **opening, dry_run=dry_run)
+            if read.of_books:
+                account = account_of(read.book, **opening, dry_run=dry_run)
+            elif any(opening.values()):
+                raise CommandError(f"what {source} tells belongs to no account: name none", returncode=2)
             done = _imported(read, account, dry_run=dry_run)
         read.unreadable += [each.broken for each in done if each.broken is not None]
         for failure in read.unreadable:
@@ -87,7 +90,7 @@ class Command(BaseFrirenCommand):
             self.console.print("Nothing was stored: this was a dry run.")
 
 
-def _imported(read: ReadFiles, account: AccountHandle, *, dry_run: bool) -> list[ImportedFile]:
+def _imported(read: ReadFiles, account: AccountHandle | None, *, dry_run: bool) -> list[ImportedFile]:
     recorder, done = Recorder(), []
     with watched() as bar:
         for file in read.files:

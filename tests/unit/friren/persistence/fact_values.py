@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from friren.core.fields import BoundedDecimalField, ChoiceField
 from friren.persistence.facts import Fact, FactSpec, fact_kinds, spec_named
+from trading_engine.pairs.keys import pairs_by_key
 
 # What PostgreSQL's text holds: no NUL, no lone surrogates.
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=30)
@@ -31,6 +32,8 @@ def _decimals(field: BoundedDecimalField) -> st.SearchStrategy:
 
 def _strategy(spec: FactSpec, name: str) -> st.SearchStrategy:
     field = spec.model._meta.get_field(name)
+    if spec.fields[name].natural is pairs_by_key:
+        return st.lists(texts.filter(bool), min_size=2, max_size=2, unique=True)
     if spec.fields[name].natural is not None:
         return st.tuples(texts.filter(bool), texts)
     while isinstance(field, models.ForeignKey):

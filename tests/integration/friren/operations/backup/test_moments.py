@@ -11,10 +11,15 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import CommandError, call_command
 
+from friren.errors import BackupError
+from friren.operations.backup.moments import Target
+from friren.operations.backup.offsite import copy_backups
+from friren.operations.backup.rewinding import restore_moment
+from friren.operations.backup.shelf import Shelf
 from tests.archived import TABLE, archiving_server, connected
 from tests.killed import ALL_KILLS
 from tests.recovery.damage import damage
-from tests.recovery.ground import World, make_world
+from tests.recovery.ground import World, make_world, stored
 from tests.recovery.kills import MAKING, REMOVING, RESTORING, kill_making, kill_removing, kill_restoring
 from tests.recovery.moments import restore_moments
 from tests.recovery.swaps import swaps
@@ -59,6 +64,37 @@ def test_the_latest_is_all_that_was_archived(world) -> None:
     assert report["timeline"] > 1
     with pytest.raises(CommandError, match="is not empty: --force"):
         command("restore", "--to-latest", "--into", str(world.target))
+
+
+def test_a_machine_that_is_lost_comes_back_from_the_bucket_alone(world, bucket, monkeypatch, settings) -> None:
+    command("copy_wal")
+    copies = copy_backups(Shelf(world.archiving.backups))
+    assert [one.problem for one in copies] == [""]
+    moment = world.moments[0]
+    new = world.archiving.folder / "new machine"
+    monkeypatch.setenv("BACKUP_DIR", str(new / "backups"))
+    settings.BACKUP_WAL_DIR = new / "wal"
+
+    done = world.restore(Target(at=moment.at))
+
+    assert stored(done) == (moment.rows, moment.digest)
+    # No WAL is kept here but the history that it began.
+    assert [path.name[8:16] for path in (new / "wal").rglob("*.gz*")] == [".history"]
+
+    latest = world.restore(Target())
+    assert stored(latest)[0] >= world.moments[-1].rows
+    shutil.rmtree(new)
+
+
+def test_the_latest_is_not_guessed_while_a_place_cannot_tell_what_it_has(world, bucket, monkeypatch) -> None:
+    monkeypatch.setenv("BACKUP_S3_URL", "s3://nobodys-bucket")
+
+    with world.guarded() as touched, pytest.raises(BackupError, match="nobody knows what is the latest"):
+        restore_moment(Target(), into=world.target, force=True)
+
+    assert touched == []
+    moment = world.moments[0]
+    assert stored(world.restore(Target(name=moment.name))) == (moment.rows, moment.digest)
 
 
 def test_damage_is_found_before_the_target_is_touched(world) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,61 +15,7 @@ from friren.operations.backup.manifest import MANIFEST, SUMS, check_sums
 from friren.operations.backup.offsite import Elsewhere, Folder, copy_backups, fetch_backup, places, prune_copies
 from friren.operations.backup.retention import Policy
 from friren.operations.backup.shelf import Shelf, candidate_of
-from tests.backups import MONDAY, put, some_physical
-
-BUCKET = "friren-backups"
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """Address of a server that speaks the protocol of S3."""
-    moto = pytest.importorskip("moto.server", reason="the bucket of the tests is moto's, group s3")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3, monkeypatch) -> Iterator[object]:
-    """An empty bucket, BACKUP_S3_URL in it; yields boto3's own view of it."""
-    import boto3
-
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": s3,
-        "AWS_ACCESS_KEY_ID": "tester",
-        "AWS_SECRET_ACCESS_KEY": "s3cret-of-the-bucket",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "BACKUP_S3_URL": f"s3://{BUCKET}/desk/one",
-    }.items():
-        monkeypatch.setenv(name, value)
-    found = boto3.resource("s3").Bucket(BUCKET)
-    found.create()
-    yield found
-    found.objects.all().delete()
-    found.delete()
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch) -> Path:
-    """An empty folder, BACKUP_EXTERNAL_DIR."""
-    folder = tmp_path / "another disk"
-    monkeypatch.setenv("BACKUP_EXTERNAL_DIR", str(folder))
-    return folder
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def place(request) -> Elsewhere:
-    """Either of them."""
-    request.getfixturevalue("elsewhere" if request.param == "folder" else "bucket")
-    (found,) = places()
-    return found
-
-
-@pytest.fixture
-def shelf(tmp_path) -> Shelf:
-    return Shelf(tmp_path / "backups")
+from tests.backups import BUCKET, MONDAY, put, some_physical
 
 
 def forget(shelf: Shelf) -> None:

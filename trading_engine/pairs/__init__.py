@@ -1,0 +1,1 @@
+"""Pairs of symbols: how they are named, stored and estimated."""
