@@ -20,10 +20,11 @@ from friren.persistence.handlers import one_commit
 from trading_engine.data.transfer.formats import SUFFIXES, write_table
 from trading_engine.data.transfer.manifests import ExportedTable, Manifest, sha256_of, write_manifest
 from trading_engine.data.transfer.reading import References, rows_of_table, snapshot
+from trading_engine.data.transfer.shapes import Shaped, shape_named
 from trading_engine.data.transfer.tables import Table, exported_tables
 from trading_engine.data.transfer.values import Digest
 
-__all__ = ["export_tables", "table_digest"]
+__all__ = ["export_shape", "export_tables", "table_digest"]
 
 _LATEST: Final = "SELECT DISTINCT ON (app) app, name FROM django_migrations ORDER BY app, id DESC"
 
@@ -54,9 +55,7 @@ def export_tables(
     chosen = exported_tables(tuple(tables))
     if form == "parquet":
         check_installed("--format parquet")
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise ConfigurationError(f"{folder} has something in it: an export wants a folder of its own")
+    _make_room(folder)
     key = None if account is None else account.id
     found = []
     with snapshot(using):
@@ -73,15 +72,44 @@ def export_tables(
     manifest = Manifest(
         friren.__version__, form, account.name if account else "", str(key or ""), moment, migrations, found
     )
+    _audit(account, {"tables": len(found), "rows": sum(one.rows for one in found), "format": form}, using)
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def export_shape(
+    folder: Path, *, shape: str, account: AccountHandle | None, using: str = DEFAULT_DB_ALIAS
+) -> list[Shaped]:
+    """
+    Write files in the shape of another system into a folder of their own.
+
+    Args:
+        shape: one of `transfer.shapes.shapes()`.
+
+    Raises:
+        ConfigurationError: the folder is not empty, or the shape wants an account.
+        OSError: the disk refuses.
+    """
+    _make_room(folder)
+    files = shape_named(shape)(folder, account)
+    _audit(account, {"shape": shape, "rows": sum(one.records for one in files)}, using)
+    return files
+
+
+def _make_room(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} has something in it: an export wants a folder of its own")
+
+
+def _audit(account: AccountHandle | None, told: Mapping[str, Any], using: str) -> None:
+    key = None if account is None else account.id
     with one_commit(using):
-        told = {"tables": len(found), "rows": sum(one.rows for one in found), "format": form}
         # The rows of an account, or of all of them.
         record_operation(
             AuditAction.EXPORT, source="export_data", model_label=Account._meta.label, object_pk=str(key or ""),
             after=told, account=key, using=using,
         )  # fmt: skip
-    write_manifest(folder, manifest)
-    return manifest
 
 
 def table_digest(table: Table, *, account: Any, using: str) -> Digest:

@@ -13,9 +13,10 @@ from friren.accounts import open_account
 from friren.core.models import AuditLog
 from friren.persistence.facts import forget_natural_keys
 from portfolio_manager.data_logger import PortfolioTracker
-from portfolio_manager.models import Position
+from portfolio_manager.models import Position, RiskConfig, Strategy
 from tests.factories import MONDAY, factories
 from tests.stored_books import folded_books, stored_books
+from trading_engine.data.importers.blueprint import columns_of_settings
 from trading_engine.data.transfer.manifests import sha256_of
 from trading_engine.data.transfer.reading import snapshot
 from trading_engine.data.transfer.tables import exported_tables
@@ -195,3 +196,34 @@ def test_an_export_wants_a_folder_of_its_own_and_is_in_the_audit(tmp_path):
     assert run(export_data, tmp_path / "new", "--table", "Trade")[0] == 0
     assert AuditLog.objects.get(action="EXPORT").after["tables"] == 1
     assert run(export_data, tmp_path / "third", "--table", "Nothing")[0] == 1
+
+
+def test_round_trips_go_back_in_the_shape_of_copy_ai(shared_data, tmp_path, empty):
+    source = shared_data / "nof1/2025-10-26/trades.json"
+    run(import_data, "--source", "copy_ai", source)
+    with TradeLogger(account="copy_ai") as trades:
+        trades.log_trade(symbol="BTC", action="buy", quantity=1, price=1, timestamp=MONDAY)  # in no round trip
+    before = set(Trade.objects.exclude(round_trip=None).values_list("id", "digest"))
+
+    code, report = run(export_data, tmp_path / "out", "--shape", "copy_ai", "--account", "copy_ai")
+
+    assert (code, report["files"]) == (0, [{"file": "trades.json", "records": 230, "left_out": 1}])
+    empty()
+    assert run(import_data, "--source", "copy_ai", tmp_path / "out/trades.json")[1]["imported"] == len(before)
+    assert set(Trade.objects.values_list("id", "digest")) == before
+    assert run(export_data, tmp_path / "again", "--shape", "copy_ai")[0] == 1
+
+
+def test_settings_go_back_in_the_shape_of_blueprint(tmp_path, empty):
+    made = factories()
+    strategies = made[Strategy].create_batch(2)
+    made[RiskConfig](max_lot_size=D("0.1"))
+    before = list(Strategy.objects.order_by("name").values(*(columns_of_settings("strategies"))))
+    assert run(export_data, tmp_path / "out", "--shape", "blueprint")[0] == 0
+    empty()
+
+    _code, report = run(import_data, "--source", "blueprint", tmp_path / "out")
+
+    assert (report["imported"], report["conflicts"]) == (len(strategies) + 1, 0)
+    assert list(Strategy.objects.order_by("name").values(*(columns_of_settings("strategies")))) == before
+    assert RiskConfig.objects.get().max_lot_size == D("0.1")

@@ -22,7 +22,7 @@ from trading_engine.data.importers.parsed import Issue, UnreadableFileError, iss
 from trading_engine.data.importers.records import Fields, SourceFile
 from trading_engine.data.importers.tables import header_of, rows_of
 
-__all__ = ["RISK_CONFIG", "STRATEGIES", "Setting", "files_of_blueprint", "settings_of"]
+__all__ = ["RISK_CONFIG", "STRATEGIES", "Setting", "columns_of_settings", "files_of_blueprint", "settings_of"]
 
 STRATEGIES: Final = "strategies"
 RISK_CONFIG: Final = "risk_config"
@@ -64,6 +64,11 @@ def files_of_blueprint(path: Path) -> Iterator[tuple[str, Path] | tuple[None, tu
         else:
             why = "a setting of Blueprint's own program" if name in STAY else "no settings that Friren keeps"
             yield None, (file, f"{why}: not imported")
+
+
+def columns_of_settings(kind: str) -> tuple[str, ...]:
+    """Return the columns of a file of settings, in the order of Blueprint's tables."""
+    return tuple(_COLUMNS[kind])
 
 
 def settings_of(kind: str, file: SourceFile) -> Iterator[Setting | Issue]:
