@@ -20,6 +20,7 @@ class PortfolioManagerConfig(AppConfig):
             risk_days,
             schedules,
             stored_frames,
+            stored_readings,
             transfers,
         )
         from portfolio_manager.booking.health import check_books
@@ -31,7 +32,7 @@ class PortfolioManagerConfig(AppConfig):
 
         health.register("books", check_books, thorough=True)
         health.register("reconciliation", check_breaks, thorough=True)
-        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, blueprint_import):
+        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, stored_readings, blueprint_import):
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")

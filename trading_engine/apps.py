@@ -12,7 +12,7 @@ class TradingEngineConfig(AppConfig):
         # Models and handlers can be imported only now.
         from friren.operations.moves import register_moves
         from friren.persistence.facts import register_natural_key
-        from trading_engine import archiving, handlers, health, stored_frames
+        from trading_engine import archiving, handlers, health, schedules, stored_frames
         from trading_engine.data.transfer.shapes import register_shape
         from trading_engine.models import Order, OrderStatusEvent, Symbol, Trade, TradeStatusEvent, TradingPair
         from trading_engine.pairs.keys import pairs_by_key
@@ -29,5 +29,6 @@ class TradingEngineConfig(AppConfig):
         health.register_all()
         archiving.register_all()
         stored_frames.register_all()
+        schedules.register()
         register_moves(Order, OrderStatusEvent, "order")
         register_moves(Trade, TradeStatusEvent, "trade")

@@ -7,18 +7,22 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from friren.errors import RejectedRecordError
-from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, Strategy
+from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, ModelEvidence, Strategy
 from trading_engine.strategies.donchian_breakout import DonchianBreakout
 from trading_engine.strategies.mean_reversion import MeanReversion
+from trading_engine.strategies.model_signals import ModelSignals
 from trading_engine.strategies.sma_cross import SmaCross
 
 __all__ = [
     "ENTRY_LONG",
     "EXIT_LONG",
+    "MODEL_STRATEGIES",
     "STRATEGIES",
     "Advice",
     "DonchianBreakout",
     "MeanReversion",
+    "ModelEvidence",
+    "ModelSignals",
     "SmaCross",
     "Strategy",
     "create_strategy",
@@ -28,6 +32,8 @@ __all__ = [
 STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
     {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
 )
+# These want the name of a model.
+MODEL_STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]]({ModelSignals.name: ModelSignals})
 
 
 def create_strategy(name: str, **parameters: Any) -> Strategy:
@@ -36,10 +42,11 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
 
     Raises:
         RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
+        ConfigurationError: it wants a model that is not there, or an extra that is not installed.
     """
-    factory = STRATEGIES.get(name)
+    factory = STRATEGIES.get(name) or MODEL_STRATEGIES.get(name)
     if factory is None:
-        raise RejectedRecordError("strategy", name, f"one of {', '.join(STRATEGIES)}")
+        raise RejectedRecordError("strategy", name, f"one of {', '.join([*STRATEGIES, *MODEL_STRATEGIES])}")
     try:
         return factory(**parameters)
     except TypeError as exc:

@@ -12,7 +12,7 @@ from portfolio_manager.progress import progress_bar
 from portfolio_manager.run_report import RunReport, print_report
 from trading_engine.management.bar_arguments import add_bar_arguments, add_regime_arguments, load_bars, vix_closes
 from trading_engine.regime import create_detector
-from trading_engine.strategies import STRATEGIES, create_strategy
+from trading_engine.strategies import MODEL_STRATEGIES, STRATEGIES, create_strategy
 
 __all__ = ["Command"]
 
@@ -23,18 +23,30 @@ class Command(BaseFrirenCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_bar_arguments(parser)
         add_regime_arguments(parser)
-        parser.add_argument("--strategy", required=True, metavar="NAME", help=f"One of {', '.join(STRATEGIES)}.")
+        names = ", ".join([*STRATEGIES, *MODEL_STRATEGIES])
+        parser.add_argument("--strategy", required=True, metavar="NAME", help=f"One of {names}.")
+        parser.add_argument("--model", metavar="NAME", help="Of model_signals: what train_model made.")
         parser.add_argument("--engine", default="reference", help="Only `reference`, the event loop of Friren.")
         parser.add_argument("--account", default="", metavar="NAME", help="Name of the new book; made up if not given.")
 
-    def run(self, *, strategy: str, engine: str, account: str, detector: str, vix: Any, **options: Any) -> Report:
+    def run(
+        self, *, strategy: str, engine: str, account: str, model: str | None, detector: str, vix: Any, **options: Any
+    ) -> Report:
         if engine != "reference":
             raise CommandError(f"there is no engine {engine}: the one there is is called reference", returncode=2)
-        create_strategy(strategy)
+        parameters = {} if model is None else {"model": model}
+        create_strategy(strategy, **parameters)
         closes = vix_closes(vix)
         create_detector(detector, vix=closes)
         loaded = load_bars(**options)
-        plan = BacktestPlan(series=loaded.series, strategies=[strategy], account=account, detector=detector, vix=closes)
+        plan = BacktestPlan(
+            series=loaded.series,
+            strategies=[strategy],
+            parameters={strategy: parameters},
+            account=account,
+            detector=detector,
+            vix=closes,
+        )
         with progress_bar(strategy, total=len(loaded.bars)) as advance:
             self.report = run_backtest(plan, progress=advance)
         return {**self.report.as_json(), "rejected_lines": loaded.rejected, "repeated_bars": loaded.repeated}
