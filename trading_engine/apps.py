@@ -18,6 +18,7 @@ class TradingEngineConfig(AppConfig):
         from trading_engine.pairs.keys import pairs_by_key
         from trading_engine.services.copy_ai_export import write_copy_ai
         from trading_engine.services.friren_imports import import_exports
+        from trading_engine.services.prescient_export import write_prescient
         from trading_engine.services.whole_imports import register_importer
         from trading_engine.symbols import symbols_by_key
 
@@ -25,6 +26,7 @@ class TradingEngineConfig(AppConfig):
         register_natural_key(TradingPair, pairs_by_key)
         register_importer("friren", import_exports)
         register_shape("copy_ai", write_copy_ai)
+        register_shape("prescient", write_prescient)
         handlers.register()
         health.register_all()
         archiving.register_all()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connections, models
 
+from trading_engine.data.transfer.registry import is_seeded
 from trading_engine.data.transfer.tables import KEPT_NUMBERS, Column, Table
 
 __all__ = ["fill_in", "insert_rows"]
@@ -38,6 +39,8 @@ def insert_rows(table: Table, rows: Sequence[Sequence[Any]], *, using: str) -> i
             f"SELECT {listed} FROM (VALUES ({marks})) v ({listed}) "  # noqa: S608
             f"WHERE NOT EXISTS (SELECT FROM {name(table.table)} t WHERE {same})"
         )
+    if is_seeded(table.model):
+        _make_way(table, rows, using)
     count = 0
     with connection.cursor() as cursor:
         for row in rows:
@@ -50,6 +53,25 @@ def insert_rows(table: Table, rows: Sequence[Sequence[Any]], *, using: str) -> i
                 [table.table],
             )
     return count
+
+
+def _make_way(table: Table, rows: Sequence[Sequence[Any]], using: str) -> None:
+    """Remove the rows that an empty database has of its own, where others are told and nobody has changed them."""
+    columns = [column.field for column in table.columns]
+    place = next(place for place, field in enumerate(columns) if field.primary_key)
+    told = {row[place]: row for row in rows}
+    for stored in table.model._default_manager.using(using).filter(pk__in=list(told)):
+        blank = table.model(pk=stored.pk)
+        same = all(
+            getattr(stored, field.attname) == value for field, value in zip(columns, told[stored.pk], strict=True)
+        )
+        untouched = all(
+            getattr(stored, field.attname) == getattr(blank, field.attname)
+            for field in columns
+            if not getattr(field, "auto_now", False)
+        )
+        if untouched and not same:
+            stored.delete()
 
 
 def fill_in(table: Table, column: Column, values: Sequence[tuple[Any, Any]], *, using: str) -> None:

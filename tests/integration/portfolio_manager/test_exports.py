@@ -15,6 +15,7 @@ from friren.persistence.facts import forget_natural_keys
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import Position, RiskConfig, Strategy
 from tests.factories import MONDAY, factories
+from tests.prescient_tree import Tree
 from tests.stored_books import folded_books, stored_books
 from trading_engine.data.importers.blueprint import columns_of_settings
 from trading_engine.data.transfer.manifests import sha256_of
@@ -65,6 +66,8 @@ def fill_every_table():
     made = factories()
     for table in exported_tables():
         made[table.model].create_batch(2)
+    # The row of an empty database, changed by somebody.
+    RiskConfig.objects.update(max_concurrent_trades=2)
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
@@ -217,7 +220,8 @@ def test_round_trips_go_back_in_the_shape_of_copy_ai(shared_data, tmp_path, empt
 def test_settings_go_back_in_the_shape_of_blueprint(tmp_path, empty):
     made = factories()
     strategies = made[Strategy].create_batch(2)
-    made[RiskConfig](max_lot_size=D("0.1"))
+    RiskConfig.load()
+    RiskConfig.objects.update(max_lot_size=D("0.1"))
     before = list(Strategy.objects.order_by("name").values(*(columns_of_settings("strategies"))))
     assert run(export_data, tmp_path / "out", "--shape", "blueprint")[0] == 0
     empty()
@@ -227,3 +231,19 @@ def test_settings_go_back_in_the_shape_of_blueprint(tmp_path, empty):
     assert (report["imported"], report["conflicts"]) == (len(strategies) + 1, 0)
     assert list(Strategy.objects.order_by("name").values(*(columns_of_settings("strategies")))) == before
     assert RiskConfig.objects.get().max_lot_size == D("0.1")
+
+
+def test_a_tree_goes_back_in_the_shape_of_prescient(tmp_path, empty):
+    tree = Tree(tmp_path / "data")
+    tree.write()
+    assert run(import_data, "--source", "prescient", tmp_path / "data")[0] == 0
+    before = set(Trade.objects.values_list("id", "digest"))
+
+    code, report = run(export_data, tmp_path / "out", "--shape", "prescient", "--account", "prescient")
+
+    assert (code, bool(before)) == (0, True), report
+    assert len(report["files"]) >= 4
+    empty()
+    _code, report = run(import_data, "--source", "prescient", tmp_path / "out")
+    assert (report["rejected"], report["conflicts"]) == (0, 0)
+    assert set(Trade.objects.values_list("id", "digest")) == before

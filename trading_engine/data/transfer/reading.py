@@ -12,6 +12,7 @@ from django.db import connections, models, transaction
 
 from friren.core.ids import new_id
 from friren.core.models import User
+from friren.persistence.archived import sources
 from trading_engine.data.transfer.tables import Column, Table
 from trading_engine.data.transfer.values import told_of
 from trading_engine.models import Symbol, TradingPair
@@ -94,8 +95,13 @@ def rows_of_table(
         parameters.append(account)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     order = ", ".join(f"t.{name(column)}" for column in table.order)
-    # Names come from the models.
-    query = f"SELECT {selected} FROM {name(table.table)} t {where} ORDER BY {order}"  # noqa: S608
+    # What was archived is a fact like any other. Names come from the models.
+    columns = ", ".join(name(column.name) for column in table.columns)
+    columns += "".join(
+        f", {name(column)}" for column in table.order if column not in {one.name for one in table.columns}
+    )
+    found = " UNION ALL ".join(f"SELECT {columns} FROM {one}" for one in sources(table.table, using))  # noqa: S608
+    query = f"SELECT {selected} FROM ({found}) t {where} ORDER BY {order}"  # noqa: S608
     with (
         connection.wrap_database_errors,
         connection.connection.cursor(name=f"friren_export_{new_id().hex}") as cursor,

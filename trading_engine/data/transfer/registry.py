@@ -12,9 +12,12 @@ from uuid import UUID
 
 from django.db import models
 
-__all__ = ["follow_up", "is_left_out", "left_out", "register_after_import", "register_left_out"]
+__all__ = [
+    "follow_up", "is_left_out", "is_seeded", "left_out", "register_after_import", "register_left_out", "register_seeded",
+]  # fmt: skip
 
 _left_out: dict[type[models.Model], str] = {}
+_seeded: set[type[models.Model]] = set()
 _after: list[Callable[[Sequence[UUID]], None]] = []
 
 
@@ -31,6 +34,16 @@ def is_left_out(model: type[models.Model]) -> bool:
 def left_out() -> dict[str, str]:
     """Return why tables are left out, by the name of their model."""
     return {model._meta.label: why for model, why in _left_out.items()}
+
+
+def register_seeded(model: type[models.Model]) -> None:
+    """Say that an empty database has a row of `model`, which an import may replace while nobody has changed it."""
+    _seeded.add(model)
+
+
+def is_seeded(model: type[models.Model]) -> bool:
+    """Return whether an empty database has rows of a table."""
+    return model in _seeded
 
 
 def register_after_import(work: Callable[[Sequence[UUID]], None]) -> None:
