@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import models
 
 __all__ = [
-    "follow_up", "is_left_out", "is_seeded", "left_out", "register_after_import", "register_left_out", "register_seeded",
+    "follow_up", "is_left_out", "is_seeded", "left_out", "register_after_import", "register_left_out",
+    "register_seeded",
 ]  # fmt: skip
 
 _left_out: dict[type[models.Model], str] = {}
