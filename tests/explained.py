@@ -46,7 +46,8 @@ def trade_with_everything(book: Any) -> dict[str, UUID]:
     first, _second = (
         tracker.record_trade(
             symbol="AAPL", action="buy", quantity=5, price=price, timestamp=MONDAY + minutes * HOUR / 60,
-            order=order.id, commission=1, shap_values={"rsi": 0.4}, regime_at_entry="BULL", sentiment_score=Decimal("0.6"),
+            order=order.id, commission=1, shap_values={"rsi": 0.4}, regime_at_entry="BULL",
+            sentiment_score=Decimal("0.6"),
         )
         for price, minutes in ((187, 1), (188, 2))
     )  # fmt: skip
