@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -20,12 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.debian("chromiu
 NAME, PASSWORD = "grace", "correct horse battery staple"
 
 
-def shot(visitor, name: str) -> None:
-    """Keep what the page looks like, for whoever asks for it."""
-    if folder := os.environ.get("FRIREN_SCREENSHOTS"):
-        visitor.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 def test_a_person_reads_why_a_trade_was_made(browse) -> None:
     book = open_account("explained", starting_cash=Decimal(100_000))
     traded = trade_with_everything(book)
@@ -39,28 +31,22 @@ def test_a_person_reads_why_a_trade_was_made(browse) -> None:
     visitor.sign_in(NAME, PASSWORD)
 
     visitor.open(trade)
-    shot(visitor, "trade")
     page.click(".object-tools >> text=Explanation")
     page.locator("h2:text('Seen: accounts')").wait_for()
-    shot(visitor, "explanation")
     headings = page.locator(".friren-panel h2").all_inner_texts()
     assert headings[:6] == ["Signal", "Idea", "Risk gate", "Decisions", "Order", "Moves of the order"]
     page.locator(".friren-panel:has(h2:text-is('Idea'))").get_by_text("Its page").click()
     page.click(".object-tools >> text=Timeline")
     page.locator(".friren-timeline").wait_for()
-    shot(visitor, "timeline")
     assert page.locator(".friren-timeline > li").count() == 3
     assert "seen before" in page.locator(".friren-timeline").inner_text()
     visitor.open(plain)
     page.click(".object-tools >> text=Explanation")
     page.locator("h2:text('What is missing')").wait_for()
-    shot(visitor, "missing")
     visitor.open(reverse("admin:portfolio_manager_strategy_add"))
-    shot(visitor, "strategy")
     page.fill("#id_name", "dip")
     page.fill("#id_entry_conditions", '{"when": ["rsi < 30"]}')
     page.click("input[name=_save]")
     page.locator(".errorlist").first.wait_for()
     assert "rsi < 30" in page.locator(".errorlist").first.inner_text()
-    shot(visitor, "strategy-refused")
     assert visitor.complaints == []
