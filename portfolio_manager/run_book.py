@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import DEFAULT_DB_ALIAS
 
 from friren.accounts import AccountHandle, find_account, open_account
-from friren.core.choices import Environment
+from friren.core.choices import Environment, PositionMode
 from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.answers import ask
 from trading_engine.models import BacktestRun
@@ -15,7 +15,9 @@ from trading_engine.models import BacktestRun
 __all__ = ["open_run_book"]
 
 
-def open_run_book(name: str, *, starting_cash: Decimal, currency: str) -> AccountHandle:
+def open_run_book(
+    name: str, *, starting_cash: Decimal, currency: str, position_mode: str = PositionMode.NETTING
+) -> AccountHandle:
     """
     Open the books of a run. Whether they have a run already is asked of the database, when the run is started.
 
@@ -28,7 +30,13 @@ def open_run_book(name: str, *, starting_cash: Decimal, currency: str) -> Accoun
         if runs.stale:
             rule = "must be new while the database is away, which alone knows whether these books have a run"
             raise RejectedRecordError("account", name, rule)
-    return open_account(name, environment=Environment.BACKTEST, starting_cash=starting_cash, base_currency=currency)
+    return open_account(
+        name,
+        environment=Environment.BACKTEST,
+        starting_cash=starting_cash,
+        base_currency=currency,
+        position_mode=position_mode,
+    )
 
 
 def _was_opened(name: str) -> bool:

@@ -7,7 +7,18 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
-from portfolio_manager.accounting import Cash, Fill, Fold, InstrumentType, Mark, PositionState, Side, exact_sum, mark
+from portfolio_manager.accounting import (
+    Cash,
+    Fill,
+    Fold,
+    InstrumentType,
+    Mark,
+    PositionMode,
+    PositionState,
+    Side,
+    exact_sum,
+    mark,
+)
 from portfolio_manager.analytics import RoundTrip
 
 __all__ = ["TradingBook"]
@@ -20,12 +31,13 @@ class TradingBook:
     Reading it costs no query, so a database that is slow or away does not change what is traded.
     """
 
-    def __init__(self, *, base_currency: str = "USD") -> None:
+    def __init__(self, *, base_currency: str = "USD", position_mode: str = PositionMode.NETTING) -> None:
         """
         Args:
             base_currency: of the account; cash in other currencies is kept apart and buys nothing.
+            position_mode: of the account.
         """
-        self._fold = Fold(base_currency=base_currency)
+        self._fold = Fold(base_currency=base_currency, position_mode=position_mode)
         self._currency = base_currency
         self._balances: dict[str, Decimal] = {}
         self._positions: dict[UUID, PositionState] = {}
@@ -58,6 +70,10 @@ class TradingBook:
             if position.instrument.key == symbol and position.strategy == strategy and position.side == Side.LONG:
                 return position.quantity
         return ZERO
+
+    def legs_of(self, round_trip: UUID) -> list[PositionState]:
+        """Return what is held of a round trip."""
+        return [position for position in self._fold.open_positions() if position.round_trip == round_trip]
 
     def positions(self) -> list[PositionState]:
         """Return every position there was, open and closed, in the order they were opened."""
@@ -96,20 +112,25 @@ class TradingBook:
         return CONTEXT.add(self.cash, exact_sum(self._worth(position) for position in self._fold.open_positions()))
 
     def round_trips(self) -> list[RoundTrip]:
-        """Return every position as a round trip, open ones at their last close."""
-        return [
-            RoundTrip(
-                symbol=str(position.instrument.key),
-                strategy=position.strategy,
-                regime=position.regime_at_entry,
-                opened_at=position.opened_at,
-                closed_at=position.closed_at,
-                realized_pnl=position.realized_pnl,
-                unrealized_pnl=self.mark(position).unrealized_pnl if position.quantity else ZERO,
-                commission=position.commission,
-            )
-            for position in self._positions.values()
-        ]
+        """Return every position as a round trip, open ones at their last close; the legs of a pair are one together."""
+        trips: dict[UUID, list[PositionState]] = {}
+        for position in self._positions.values():
+            together = position.round_trip if position.pair is not None and position.round_trip else position.id
+            trips.setdefault(together, []).append(position)
+        return [self._trip(legs) for legs in trips.values()]
+
+    def _trip(self, legs: list[PositionState]) -> RoundTrip:
+        first, ends = legs[0], [leg.closed_at for leg in legs if leg.closed_at is not None]
+        return RoundTrip(
+            symbol=str(first.instrument.key if first.pair is None else first.pair),
+            strategy=first.strategy,
+            regime=first.regime_at_entry,
+            opened_at=min(leg.opened_at for leg in legs),
+            closed_at=max(ends) if len(ends) == len(legs) else None,
+            realized_pnl=exact_sum(leg.realized_pnl for leg in legs),
+            unrealized_pnl=exact_sum(self.mark(leg).unrealized_pnl for leg in legs if leg.quantity),
+            commission=exact_sum(leg.commission for leg in legs),
+        )
 
     def _worth(self, position: PositionState) -> Decimal:
         marked = self.mark(position)
