@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from django.db import models
+
 from friren.environment import Environment
-from friren.operations.archive import register_archive, register_kept
+from friren.operations.archive import Bundle, register_archive, register_bundle, register_kept
+from portfolio_manager.booking.leaving import BookArchive
 from portfolio_manager.models import (
     AccountSnapshot,
     AccountState,
@@ -27,15 +30,33 @@ from portfolio_manager.models import (
 )
 from portfolio_manager.models.choices import IdeaStatus
 from trading_engine.archiving import DAYS_MAX, snapshot_days
-from trading_engine.models import Order
+from trading_engine.models import (
+    Order,
+    OrderStatusEvent,
+    SentimentData,
+    Signal,
+    Trade,
+    TradeSentiment,
+    TradeStatusEvent,
+)
 from trading_engine.models.orders import OPEN_ORDER_STATUSES
 
 __all__ = ["register_all"]
 
-BOOKS: Final = (
-    AccountState, CashMovement, CorporateAction, LedgerEntry, MarketResolution, PeriodCheckpoint, Position,
-    PositionFill,
-)  # fmt: skip
+BOOKS: Final = "books"
+KEPT: Final = (AccountState, CorporateAction, MarketResolution, PeriodCheckpoint)
+# Of closed periods, whole knots of rows at a time: the model, its time, and the columns by which it is found there.
+GOING: Final[tuple[tuple[type[models.Model], str, tuple[str, ...]], ...]] = (
+    (Position, "closed_at", ("account_id", "trade_id")),
+    (PositionFill, "executed_at", ("position_id", "trade_id", "account_id")),
+    (LedgerEntry, "occurred_at", ("trade_id", "position_id", "cash_movement_id", "account_id")),
+    (CashMovement, "occurred_at", ("account_id", "corrects_id")),
+    (Trade, "executed_at", ("account_id", "order_id", "corrects_id", "round_trip")),
+    (TradeStatusEvent, "occurred_at", ("trade_id",)),
+    (TradeSentiment, "", ("trade_id", "sentiment_id")),
+    (Order, "requested_at", ("account_id", "signal_id")),
+    (OrderStatusEvent, "occurred_at", ("order_id",)),
+)
 
 # Nothing moves such an idea any more, and no order of it is still to be filled.
 _DONE: Final = f"""
@@ -67,8 +88,14 @@ def register_all() -> None:
     register_archive(DecisionHistory, time="occurred_at", days=decisions, movable=_DECIDED, cold=False)
     register_archive(IdeaOutcome, time="due_at", days=ideas, movable=_ALONE, cold=False)
     register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
-    for model in BOOKS:
-        register_kept(model, "the books stay whole, closed periods too")
+    trades = env.integer("RETENTION_TRADE_DAYS", default=0, maximum=DAYS_MAX)
+    for model, time, indexed in GOING:
+        register_archive(model, bundle=BOOKS, time=time, days=trades, indexed=indexed, cold=False)
+    # A signal that led to a trade goes with it; the sentiment that one was made on comes back with it.
+    companions = (Signal, SentimentData)
+    register_bundle(Bundle(BOOKS, keeper=BookArchive(), days=trades, companions=companions))
+    for model in KEPT:
+        register_kept(model, "few rows, and the books are read by them")
     register_kept(ReconciliationBreak, "the next reconciliation looks for what was found before")
     register_kept(ProfitPeak, "one row per account")
     for kept in (PortfolioSnapshot, RiskMetrics):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,23 +14,16 @@ from friren.accounts import AccountHandle
 from friren.core.choices import PositionMode
 from friren.core.ids import new_id
 from friren.core.numbers import plain
-from friren.errors import FrirenError
 from portfolio_manager.accounting import Instrument
 from portfolio_manager.analytics import performance
-from portfolio_manager.backtest_plans import (
-    BacktestPlan,
-    account_name,
-    currency_of,
-    digest_of,
-    instruments_of,
-    strategies_of,
-    traded_pairs,
-)
+from portfolio_manager.backtest_plans import BacktestPlan, digest_of, strategies_of, traded_pairs
 from portfolio_manager.orchestrator import CycleSettings, TradingCycle
 from portfolio_manager.pair_cycle import PairCycle
 from portfolio_manager.preferences import Preferences, preferences_of
 from portfolio_manager.risk_gate import RiskGate
-from portfolio_manager.run_book import open_run_book
+from portfolio_manager.run_book import open_run_book, run_name
+from portfolio_manager.run_instruments import currency_of, instruments_of
+from portfolio_manager.run_outcome import fail_run, result_columns
 from portfolio_manager.run_report import RunReport
 from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, PairLoop, TradedPair
@@ -93,7 +86,7 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
     store_unknown_pairs(plan.series, plan.pairs)
     run_id = new_id()
     account = open_run_book(
-        plan.account or account_name(plan, run_id),
+        plan.account or run_name(plan.label or "+".join(plan.strategies), plan.traded, run_id),
         starting_cash=plan.starting_cash,
         currency=currency_of(traded.instruments),
         position_mode=PositionMode.HEDGING if plan.pairs else PositionMode.NETTING,
@@ -104,21 +97,13 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
             cycle, counts = _trade(plan, account, traded, progress=progress)
             check_stored_books(account, cycle, runs.recorder)
             report = _report(plan, run_id, account, cycle, counts)
-            runs.finish_run(run_id, **_figures(report))
+            runs.finish_run(run_id, **result_columns(report))
         except BaseException as exc:
             # Whatever ended it, Ctrl-C included: a run must not look as if it were still going.
-            _fail(runs, run_id, exc)
+            fail_run(runs, run_id, exc)
             raise
         left = 0 if runs.recorder.drained() else runs.recorder.backlog
     return replace(report, journaled=left, seconds=time.perf_counter() - began)
-
-
-def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
-    try:
-        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}".rstrip(": "))
-    except FrirenError:
-        # The reason is what the caller has to hear, not that it could not be stored either.
-        log.exception("the run %s could not be marked as failed", run_id)
 
 
 def _start(runs: BacktestRecorder, plan: BacktestPlan, run_id: UUID, account: AccountHandle, traded: _Traded) -> None:
@@ -210,20 +195,3 @@ def _report(
         refusals=dict(cycle.refusals),
         performance=performance([plan.starting_cash, *(value for _, value in cycle.equity)], trips),
     )
-
-
-def _figures(report: RunReport) -> dict[str, Any]:
-    """Return the columns of BacktestResult; what has no column goes to detailed_metrics."""
-    figures = asdict(report.performance)
-    details = {name: figures.pop(name) for name in ("volatility", "value_at_risk")}
-    holding = figures.pop("avg_holding_days")
-    return {
-        **figures,
-        "avg_holding_period": holding,
-        "detailed_metrics": {
-            **details,
-            **{name: getattr(report, name) for name in ("bars", "signals", "orders", "trades", "regimes", "risk_days")},
-            "final_equity": plain(report.final_equity),
-            "refusals": dict(report.refusals),
-        },
-    }

@@ -25,6 +25,7 @@ from portfolio_manager.daily_risk import DailyRisk, RiskSnapshot
 from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
 from portfolio_manager.open_orders import OpenOrder, OpenOrders
 from portfolio_manager.risk_gate import RiskGate
+from portfolio_manager.trade_evidence import model_evidence
 from portfolio_manager.trading_book import TradingBook
 from trading_engine.backtesting import OrderTicket, StrategySignal, VenueFill
 from trading_engine.data.bars import Bar
@@ -199,6 +200,7 @@ class TradingCycle:
             regime_at_entry=fact.regime_at_entry,
             confidence_score=order.signal.confidence,
             reasoning=order.signal.reasoning,
+            **model_evidence(order.signal),
         )
         self.book.apply(fact)
         self.trades += 1

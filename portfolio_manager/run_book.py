@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -12,7 +15,16 @@ from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.answers import ask
 from trading_engine.models import BacktestRun
 
-__all__ = ["open_run_book"]
+__all__ = ["open_run_book", "run_name"]
+
+NAME_LENGTH_MAX: Final = 100
+
+
+def run_name(what: str, symbols: Sequence[str], run_id: UUID) -> str:
+    """Return the name of the books of a run: `<what>-<symbols>-<run id>`."""
+    # Many symbols do not fit into a name; the parameters of the run have them all.
+    told = f"{what}-{'+'.join(symbols)}"
+    return f"{told[: NAME_LENGTH_MAX - len(str(run_id)) - 1]}-{run_id}"
 
 
 def open_run_book(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from friren.accounts import AccountHandle
 from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
+from friren.persistence.archived_reads import with_archive
 from portfolio_manager.accounting import InstrumentType, exact_sum, mark
 from portfolio_manager.models import LedgerEntry, Position
 
@@ -26,7 +27,7 @@ def stored_equity(account: AccountHandle, closes: Mapping[str, Decimal]) -> Deci
     Raises:
         RejectedRecordError: a position is open in a symbol without a close.
     """
-    lines = LedgerEntry.objects.filter(account=account.id, currency=account.base_currency)
+    lines = with_archive(LedgerEntry.objects.all()).filter(account=account.id, currency=account.base_currency)
     cash = exact_sum(lines.values_list("amount", flat=True).iterator())
     held = Position.objects.filter(account=account.id, status="open", symbol__isnull=False).values(
         "symbol__ticker", "symbol__multiplier", "instrument_type", "side", "quantity", "total_cost"

@@ -13,21 +13,16 @@ from trading_engine.models import (
     IndicatorSnapshot,
     ModelPrediction,
     NewsSnapshot,
-    Order,
-    OrderStatusEvent,
     PredictionMarketSnapshot,
     Price,
     SentimentData,
     Signal,
     SignalArchive,
-    Trade,
-    TradeStatusEvent,
 )
 
 __all__ = ["DAYS_MAX", "register_all", "snapshot_days"]
 
 DAYS_MAX: Final = 36_500
-BOOKED: Final = "the books are folded from every order and fill; they stay, closed periods too"
 
 
 def snapshot_days() -> int:
@@ -42,8 +37,9 @@ def register_all() -> None:
         Signal,
         time="timestamp",
         days=env.integer("RETENTION_SIGNAL_DAYS", default=365, maximum=DAYS_MAX),
-        # What led to a trade stays with it.
+        # What led to a trade stays, and goes, with it.
         movable="NOT t.executed AND t.trade_id IS NULL",
+        indexed=("trade_id",),
     )
     register_archive(
         SentimentData,
@@ -72,6 +68,4 @@ def register_all() -> None:
     )
     for snapshot in (CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot):
         register_archive(snapshot, time="captured_at", days=snapshot_days())
-    for model in (Order, OrderStatusEvent, Trade, TradeStatusEvent):
-        register_kept(model, BOOKED)
     register_kept(SignalArchive, "it is an archive itself")

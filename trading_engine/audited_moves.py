@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from friren.persistence.facts import Fact, spec_of
 from friren.persistence.handlers import MissingRowError, Verdict
 from friren.persistence.receipts import Receipt, WriteOutcome
 from friren.persistence.updates import update_rows
+from trading_engine.archived_rows import archived_rows, refuse_change
 
 __all__ = ["AuditedMoves"]
 
@@ -50,9 +51,9 @@ class AuditedMoves:
 
     def one(self, fact: Fact, *, using: str) -> Receipt:
         """Make one move within the caller's `one_commit`."""
-        row = self._judged(self.locked([fact], using), fact)
-        moved = self._decide(row, fact, self._look([fact], using))
-        return self.write(row, fact, moved, using)
+        rows, archived = self._rows([fact], using)
+        moved = self._decided(rows, archived, fact, self._look([fact], using))
+        return self.write(rows[fact.id], fact, moved, using)
 
     def write(self, row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt:
         """Change a locked row, and say so in the audit log."""
@@ -82,6 +83,18 @@ class AuditedMoves:
         rows = self._model._default_manager.using(using).select_for_update(no_key=True)
         return {row.pk: row for row in rows.filter(pk__in={fact.id for fact in facts}).order_by("pk")}
 
+    def _rows(self, facts: Sequence[Fact], using: str) -> tuple[dict[Any, Any], frozenset[Any]]:
+        """Return the rows that move, and which of them are in the archive, where nothing changes."""
+        rows = self.locked(facts, using)
+        archived = archived_rows(self._model, {fact.id for fact in facts} - rows.keys(), using)
+        return rows | archived, frozenset(archived)
+
+    def _decided(self, rows: Mapping[Any, Any], archived: Collection[Any], fact: Fact, seen: Any) -> Mapping[str, Any]:
+        moved = self._decide(self._judged(rows, fact), fact, seen)
+        if fact.id in archived:
+            refuse_change(self._name, fact.id, moved)
+        return moved
+
     def _judged(self, rows: Mapping[Any, Any], fact: Fact) -> Any:
         row, account = rows.get(fact.id), fact.values.get("account")
         if row is None or (account is not None and row.account_id != account):
@@ -90,19 +103,19 @@ class AuditedMoves:
         return row
 
     def _together(self, facts: Sequence[Fact], using: str, producer: UUID | None) -> list[Verdict]:
-        rows, seen = self.locked(facts, using), self._look(facts, using)
+        (rows, archived), seen = self._rows(facts, using), self._look(facts, using)
         verdicts: list[Verdict] = []
         entries: list[Fact] = []
         changed: dict[Any, Any] = {}
         for fact in facts:
             try:
-                row = self._judged(rows, fact)
-                moved = self._decide(row, fact, seen)
+                moved = self._decided(rows, archived, fact, seen)
             except RejectedRecordError as exc:
                 verdicts.append(exc)
                 continue
             verdicts.append(WriteOutcome.STORED if moved else WriteOutcome.DUPLICATE)
             if moved:
+                row = rows[fact.id]
                 entries.append(change_entry(row, **_change(row, moved)))
                 changed[row.pk] = row
                 for name, value in moved.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from friren.persistence.handlers import MissingRowError, insert, register_handle
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import (
+    current_rows,
     prediction_outcomes,
     prediction_references,
     run_records,
@@ -24,6 +25,7 @@ from trading_engine import (
     snapshot_series,
     system_notes,
 )
+from trading_engine.archived_rows import archived_rows, refuse_change
 from trading_engine.lifecycles import ORDER_MOVES, TRADE_MOVES, VENUE_TOLD, check_move
 from trading_engine.models import MarketRegime, Order, Trade
 from trading_engine.models.choices import OrderStatus, TradeStatus
@@ -46,7 +48,7 @@ def register() -> None:
     register_handler("regime_history", store_regime, makes=MarketRegime)
     modules = (
         signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
-        pair_records, prediction_references, system_notes,
+        pair_records, prediction_references, system_notes, current_rows,
     )  # fmt: skip
     for module in modules:
         module.register()
@@ -60,8 +62,7 @@ def register() -> None:
 
 def move_order(fact: Fact, *, using: str) -> Receipt:
     """Move an order to the event's status. What the venue told us with it (its order id) is in the payload."""
-    order = _locked(Order, "order", fact, using)
-    return _move(order, fact, order_move(order, fact, using=using), using)
+    return _moved(Order, "order", fact, order_move, using)
 
 
 def order_move(order: Any, fact: Fact, *, using: str) -> dict[str, Any]:
@@ -92,8 +93,7 @@ def order_move(order: Any, fact: Fact, *, using: str) -> dict[str, Any]:
 
 def move_trade(fact: Fact, *, using: str) -> Receipt:
     """Move a trade to the event's status. A busted trade leaves the books when they are next touched."""
-    trade = _locked(Trade, "trade", fact, using)
-    return _move(trade, fact, trade_move(trade, fact, using=using), using)
+    return _moved(Trade, "trade", fact, trade_move, using)
 
 
 def trade_move(trade: Any, fact: Fact, *, using: str) -> dict[str, Any]:
@@ -115,13 +115,18 @@ def _closed_until(account_id: Any, using: str) -> Any:
         return cursor.fetchone()[0]
 
 
-def _locked(model: type[Model], field: str, fact: Fact, using: str) -> Any:
-    """Return the row the event is about, locked; FOR NO KEY UPDATE leaves foreign keys to it alone."""
+def _moved(model: type[Model], field: str, fact: Fact, decide: Callable[..., dict[str, Any]], using: str) -> Receipt:
+    """Make the move of an event, its row locked; FOR NO KEY UPDATE leaves foreign keys to it alone."""
+    key = fact.values[field]
     rows = model._default_manager.using(using).select_for_update(no_key=True)
-    found = rows.filter(id=fact.values[field], account_id=fact.values["account"]).first()
-    if found is None:
-        raise MissingRowError(field, fact.values[field], "is not stored in this account")
-    return found
+    row = rows.filter(id=key, account_id=fact.values["account"]).first()
+    if row is not None:
+        return _move(row, fact, decide(row, fact, using=using), using)
+    archived = archived_rows(model, [key], using).get(key)
+    if archived is None or archived.account_id != fact.values["account"]:
+        raise MissingRowError(field, key, "is not stored in this account")
+    refuse_change(field, key, decide(archived, fact, using=using))
+    return Receipt(fact.id, WriteOutcome.DUPLICATE)
 
 
 def _move(row: Any, fact: Fact, moved: Mapping[str, Any], using: str) -> Receipt:

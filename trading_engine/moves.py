@@ -15,6 +15,7 @@ from friren.persistence.facts import Fact, spec_named
 from friren.persistence.handlers import MissingRowError, Verdict
 from friren.persistence.receipts import WriteOutcome
 from friren.persistence.updates import update_rows
+from trading_engine.archived_rows import archived_rows, refuse_change
 
 __all__ = ["move_together"]
 
@@ -67,6 +68,8 @@ class _Moves:
     ) -> list[Verdict]:
         known = stored_digests(self._spec, [fact.id for fact in self._facts], self._using)
         rows = self._locked_rows()
+        wanted = {fact.values.get(self._field) for fact in self._facts} - {None}
+        archived = archived_rows(self._model, wanted - rows.keys(), self._using)
         changed: dict[Any, Any] = {}
         for place, fact in enumerate(self._facts):
             digest = known.get(fact.id)
@@ -74,11 +77,14 @@ class _Moves:
                 same = digest == fact.digest
                 self._verdicts[place] = WriteOutcome.DUPLICATE if same else key_reused(self._spec, fact)
                 continue
-            row = rows.get(fact.values.get(self._field))
+            key = fact.values.get(self._field)
+            row = rows.get(key) or archived.get(key)
             try:
                 if row is None or row.account_id != fact.values.get("account"):
-                    raise MissingRowError(self._field, fact.values.get(self._field), "is not stored in this account")
+                    raise MissingRowError(self._field, key, "is not stored in this account")
                 moved = decide(row, fact, using=self._using)
+                if key in archived:
+                    refuse_change(self._field, row.pk, moved)
             except RejectedRecordError as exc:
                 self._verdicts[place] = exc
                 continue

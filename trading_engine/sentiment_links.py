@@ -7,10 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from friren.core.ids import natural_id
+from friren.errors import PeriodClosedError
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.codec import register_record
 from friren.persistence.facts import Fact
 from friren.persistence.handlers import MissingRowError, Verdict, one_by_batch, register_handler
 from friren.persistence.receipts import WriteOutcome
+from trading_engine.archived_rows import archived_rows
 from trading_engine.models import SentimentData, Trade, TradeSentiment
 
 __all__ = ["link_fact", "register"]
@@ -37,11 +40,15 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
     held = Trade.objects.using(using).filter(id__in=trades).order_by("id").select_for_update(no_key=True)
     accounts = dict(held.values_list("id", "account_id"))
     known = set(SentimentData.objects.using(using).filter(id__in=sentiments).values_list("id", flat=True))
-    stored = TradeSentiment.objects.using(using).filter(trade__in=trades, sentiment__in=sentiments)
+    archived = archived_rows(Trade, trades - accounts.keys(), using)
+    stored = with_archive(TradeSentiment.objects.using(using)).filter(trade__in=trades, sentiment__in=sentiments)
     linked = set(stored.values_list("trade_id", "sentiment_id"))
     verdicts: list[Verdict] = []
     for trade, sentiment in links:
-        if trade not in accounts:
+        if trade in archived:
+            told = PeriodClosedError("trade", trade, "is archived, and is linked to nothing more")
+            verdicts.append(WriteOutcome.DUPLICATE if (trade, sentiment) in linked else told)
+        elif trade not in accounts:
             verdicts.append(MissingRowError("trade", trade, "is not stored"))
         elif sentiment not in known:
             verdicts.append(MissingRowError("sentiments", sentiment, "is not stored"))

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from friren.errors import InvalidTransitionError
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.codec import register_record
 from friren.persistence.facts import Fact
 from friren.persistence.handlers import MissingRowError, register_handler
@@ -62,8 +63,8 @@ def _look(facts: Sequence[Fact], using: str) -> _Seen:
     wanted = {fact.values["trade"] for fact in facts if "trade" in fact.values}
     if not wanted:
         return _Seen({}, {})
-    trades = Trade.objects.using(using).filter(id__in=wanted).values_list("id", "account_id")
-    marked = Signal.objects.using(using).filter(trade__in=wanted).values_list("trade_id", "id")
+    trades = with_archive(Trade.objects.using(using)).filter(id__in=wanted).values_list("id", "account_id")
+    marked = with_archive(Signal.objects.using(using)).filter(trade__in=wanted).values_list("trade_id", "id")
     return _Seen(dict(trades), dict(marked))
 
 

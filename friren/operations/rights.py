@@ -108,6 +108,8 @@ def _own(model: Model) -> bool:
 def _web(model: Model) -> Rights:
     if found := _WEB.get(model._meta.label):
         return found
+    if _kept_by_people(model) is not None:
+        return {"SELECT": (), "INSERT": (), "UPDATE": (), "DELETE": ()}
     rights = dict(_writer(model))
     if rights.get("UPDATE") and not issubclass(model, FactModel | SeriesModel) and not _append_only(model):
         rights["UPDATE"] = ()  # Django writes every column of a row; triggers keep those that are frozen
@@ -119,7 +121,10 @@ def _writer(model: Model) -> Iterator[tuple[str, tuple[str, ...]]]:
         return
     yield "SELECT", _shown(model)
     columns = columns_of(model)
-    if issubclass(model, FactModel | SeriesModel):
+    if (moving := _kept_by_people(model)) is not None:
+        if moving:
+            yield "UPDATE", moving
+    elif issubclass(model, FactModel | SeriesModel):
         own = tuple(name for name in columns if name not in NUMBERED)
         yield "INSERT", own
         moving = tuple(str(model._meta.get_field(name).column) for name in model.lifecycle)  # type: ignore[union-attr]  # no relation backwards
@@ -140,6 +145,12 @@ def _writer(model: Model) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "UPDATE", thawed if frozen else ()
         if not frozen:
             yield "DELETE", ()
+
+
+def _kept_by_people(model: Model) -> tuple[str, ...] | None:
+    """Return the columns that bots change of a table that people keep: its model says `changed_by_bots`; else None."""
+    named = getattr(model, "changed_by_bots", None)
+    return None if named is None else tuple(str(model._meta.get_field(name).column) for name in named)  # type: ignore[union-attr]  # no relation backwards
 
 
 def _append_only(model: Model) -> bool:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections
 
-__all__ = ["ARCHIVE_SCHEMA", "COLD", "COLD_TABLE", "archive_of", "archived_digests", "sources"]
+__all__ = [
+    "ARCHIVE_SCHEMA",
+    "COLD",
+    "COLD_TABLE",
+    "archive_of",
+    "archived_by_key",
+    "archived_digests",
+    "archives_of",
+    "sources",
+]
 
 # Where archived rows of a table lie: a table of the same name, with the same columns.
 ARCHIVE_SCHEMA: Final = "archive"
@@ -27,10 +36,11 @@ _THERE: Final = """
 
 def archive_of(table: str, using: str) -> str | None:
     """Return the archive of a table, quoted; None while nothing of it was archived."""
-    return _archives([table], using).get(table)
+    return archives_of([table], using).get(table)
 
 
-def _archives(tables: Sequence[str], using: str) -> dict[str, str]:
+def archives_of(tables: Sequence[str], using: str) -> dict[str, str]:
+    """Return the archives of those of `tables` of which something was archived, quoted."""
     name = connections[using].ops.quote_name
     with connections[using].cursor() as cursor:
         cursor.execute(_THERE, [ARCHIVE_SCHEMA, list(tables)])
@@ -43,6 +53,19 @@ def sources(table: str, using: str) -> list[str]:
     return [connections[using].ops.quote_name(table), *([archived] if archived else [])]
 
 
+def archived_by_key(table: str, key: Mapping[str, Any], using: str) -> dict[str, Any] | None:
+    """Return id, digest and external_id of the archived row with these columns; None when there is none."""
+    archived = archive_of(table, using)
+    if archived is None:
+        return None
+    # The names are the model's and ours.
+    where = " AND ".join(f"{column} = %s" for column in key)
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT id, digest, external_id FROM {archived} WHERE {where}", list(key.values()))  # noqa: S608
+        found = cursor.fetchone()
+    return None if found is None else dict(zip(("id", "digest", "external_id"), found, strict=True))
+
+
 def archived_digests(table: str, ids: Sequence[UUID], using: str) -> dict[UUID, bytes]:
     """
     Return the digests of those among `ids` that were archived, in whatever place they are by now.
@@ -50,7 +73,7 @@ def archived_digests(table: str, ids: Sequence[UUID], using: str) -> dict[UUID, 
     That may be the table again: what was missed there a moment ago can have been brought back. One statement sees all
     places at one moment, and a row is in one of them.
     """
-    found = _archives([table, COLD], using)
+    found = archives_of([table, COLD], using)
     if table not in found:
         return {}
     places = [connections[using].ops.quote_name(table), *found.values()]

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connections, models, transaction
 
 from friren.core.triggers import OTHER_ACCOUNT_SQLSTATE, PERIOD_CLOSED_SQLSTATE
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
-from friren.persistence.archived import archived_digests
+from friren.persistence.archived import archived_by_key, archived_digests
 from friren.persistence.facts import Fact, FactSpec, spec_named
 from friren.persistence.inserts import insert_row
 from friren.persistence.receipts import Receipt, WriteOutcome
@@ -218,7 +218,7 @@ def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> 
     external_id = fact.values.get("external_id")
     columns = ("id", "digest", "external_id") if external_id else ("id", "digest")
     row = spec.model._default_manager.using(using).filter(**key).values(*columns).first() or _archived(
-        spec, fact, using
+        spec, fact, key, using
     )
     if row and bytes(row["digest"]) == fact.digest:
         return Receipt(row["id"], WriteOutcome.DUPLICATE)
@@ -227,9 +227,12 @@ def _compare(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> 
     raise KeyReusedError(name, value, f"a {spec.kind} with this key is already stored with other content")
 
 
-def _archived(spec: FactSpec, fact: Fact, using: str) -> Mapping[str, Any]:
+def _archived(spec: FactSpec, fact: Fact, key: Mapping[str, Any], using: str) -> Mapping[str, Any]:
     """Return id and digest of a fact that is in the archive: its insert was passed over, and its table lacks it."""
-    known = archived_digests(spec.model._meta.db_table, [fact.id], using)
+    table = spec.model._meta.db_table
+    if fact.values.get("external_id") and (found := archived_by_key(table, key, using)) is not None:
+        return found
+    known = archived_digests(table, [fact.id], using) if "id" in key else {}
     return {"id": fact.id, "digest": known[fact.id]} if known else {}
 
 
@@ -243,7 +246,10 @@ def _stored_already(spec: FactSpec, fact: Fact, exc: DatabaseError, using: str) 
     if sqlstate == UNIQUE_VIOLATION and constraint.endswith("_external"):
         return _compare(spec, fact, key, using)
     # A fact stored before the close, under another id, is still a duplicate.
-    if sqlstate == PERIOD_CLOSED_SQLSTATE and spec.model._default_manager.using(using).filter(**key).exists():
+    if sqlstate == PERIOD_CLOSED_SQLSTATE and (
+        spec.model._default_manager.using(using).filter(**key).exists()
+        or archived_by_key(spec.model._meta.db_table, key, using)
+    ):
         return _compare(spec, fact, key, using)
     return None
 

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from django.db import DatabaseError, connections, transaction
 
 from friren.errors import KeyReusedError, PeriodClosedError, RejectedRecordError
+from friren.persistence.archived import sources
 from friren.persistence.copy import copy_lines, is_refusal, key_reused, refusal_of
 from friren.persistence.facts import Fact, FactSpec
 from friren.persistence.handlers import MissingRowError, Verdict
@@ -135,12 +136,15 @@ class _Stage:
         """Take out what a stored row has the key of, which each row looks up in the index: the table may be large."""
         equal = "IS NOT DISTINCT FROM" if key.nulls_equal else "="
         same = " AND ".join(f't."{column}" {equal} s."{column}"' for column in key.columns)
-        found = self._ask(
-            f'SELECT s.ordinal, t.digest = s.digest FROM (SELECT * FROM "{self._name}" WHERE {self._keyed(key)}) s '
-            f'CROSS JOIN LATERAL (SELECT t.digest FROM (SELECT * FROM "{self._table.name}" WHERE {key.condition}) t '
-            f"WHERE {same} LIMIT 1) t"
-        )
-        self._take_out((number, self._second(key, number, same=same)) for number, same in found)
+        # The keys of other systems are told again for good; others are those of what is worked with.
+        places = sources(self._table.name, self._using) if _is_external(key) else [f'"{self._table.name}"']
+        for place in places:
+            found = self._ask(
+                f'SELECT s.ordinal, t.digest = s.digest FROM (SELECT * FROM "{self._name}" WHERE {self._keyed(key)}) s '
+                f"CROSS JOIN LATERAL (SELECT t.digest FROM (SELECT * FROM {place} WHERE {key.condition}) t "
+                f"WHERE {same} LIMIT 1) t"
+            )
+            self._take_out((number, self._second(key, number, same=same)) for number, same in found)
 
     def _repeated(self, key: UniqueKey) -> None:
         """Take out what an earlier row of the batch has the key of."""
@@ -160,7 +164,7 @@ class _Stage:
 
     def _second(self, key: UniqueKey, number: int, *, same: bool) -> Verdict:
         fact = self._facts[number]
-        if key.name.endswith("_external"):
+        if _is_external(key):
             # The key of another system: told twice is one fact, whatever ids it was given here.
             return WriteOutcome.DUPLICATE if same else key_reused(self._spec, fact, "external_id")
         field = self._field_of(key.columns[-1])
@@ -200,3 +204,7 @@ class _Stage:
             # Without parameters a percent sign in a rule is just that.
             cursor.execute(statement, list(parameters) or None)
             return cursor.fetchall() if cursor.description else []
+
+
+def _is_external(key: UniqueKey) -> bool:
+    return key.name.endswith("_external")

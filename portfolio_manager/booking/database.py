@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final
 
 import psycopg
@@ -21,10 +22,22 @@ from portfolio_manager.models import (
     Position,
     PositionFill,
     ProfitPeak,
+    TradeIdea,
 )
-from trading_engine.models import Symbol, Trade, TradeStatusEvent
+from trading_engine.models import (
+    Order,
+    OrderStatusEvent,
+    SentimentData,
+    Signal,
+    Symbol,
+    Trade,
+    TradeSentiment,
+    TradeStatusEvent,
+)
 
 __all__ = [
+    "NAMED",
+    "Parameters",
     "Row",
     "execute",
     "execute_many",
@@ -33,6 +46,7 @@ __all__ = [
     "query",
     "query_all",
     "sql",
+    "standing_for",
     "update_sql",
     "upsert_sql",
 ]
@@ -43,25 +57,33 @@ ROWS_AT_ONCE: Final = 500
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 
-@functools.cache
+NAMED: Final[tuple[type[models.Model], ...]] = (
+    Account, AccountState, CashMovement, CorporateAction, LedgerEntry, MarketResolution, Order, OrderStatusEvent,
+    PortfolioSnapshot, Position, PositionFill, ProfitPeak, SentimentData, Signal, Symbol, Trade, TradeIdea,
+    TradeSentiment, TradeStatusEvent,
+)  # fmt: skip
+# What stands for some of the tables instead of themselves, see `standing_for`.
+_instead: Final[ContextVar[tuple[tuple[str, str], ...]]] = ContextVar("friren_books_tables", default=())
+
+
 def sql(text: str) -> str:
     """Return SQL in which {Model} stands for the model's table."""
-    named: tuple[type[models.Model], ...] = (
-        Account,
-        AccountState,
-        CashMovement,
-        CorporateAction,
-        LedgerEntry,
-        MarketResolution,
-        PortfolioSnapshot,
-        Position,
-        PositionFill,
-        ProfitPeak,
-        Symbol,
-        Trade,
-        TradeStatusEvent,
-    )
-    return text.format(**{model.__name__: f'"{model._meta.db_table}"' for model in named})
+    return _named(text, _instead.get())
+
+
+@functools.cache
+def _named(text: str, instead: tuple[tuple[str, str], ...]) -> str:
+    return text.format(**{model.__name__: f'"{model._meta.db_table}"' for model in NAMED} | dict(instead))
+
+
+@contextlib.contextmanager
+def standing_for(tables: Mapping[str, str]) -> Iterator[None]:
+    """Let {Model} stand for something else than the model's table in what this thread asks meanwhile."""
+    token = _instead.set(tuple(sorted(tables.items())))
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Final
 from friren.operations.health import Finding
 from portfolio_manager.booking.database import query
 from portfolio_manager.booking.state import has_pending_sql
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["check_books"]
 
@@ -37,7 +38,7 @@ _CASH: Final = """
     SELECT a.name FROM {Account} a LEFT JOIN {AccountState} s ON s.account_id = a.id
     JOIN (
         SELECT l.account_id, jsonb_object_agg(l.currency, l.amount) FILTER (WHERE l.amount <> 0) AS sums
-        FROM (SELECT account_id, currency, sum(amount) AS amount FROM {LedgerEntry} GROUP BY 1, 2) l GROUP BY 1
+        FROM (SELECT account_id, currency, sum(amount) AS amount FROM {LedgerEntry} e GROUP BY 1, 2) l GROUP BY 1
     ) booked ON booked.account_id = a.id
     WHERE s.account_id IS NULL
        OR s.balance <> coalesce((booked.sums ->> a.base_currency)::numeric, 0)
@@ -52,7 +53,7 @@ def check_books() -> Finding:
     """Compare positions with their legs and cash with the ledger, and look for facts unbooked for a minute."""
     wrong = {
         "positions": [str(row[0]) for row in query("default", _POSITIONS, ())],
-        "cash": [row[0] for row in query("default", _CASH, ())],
+        "cash": [row[0] for row in query_whole("default", _CASH, ())],
         "unbooked": [row[0] for row in query("default", _unbooked_sql(), ())],
     }
     details = {name: found[:SHOWN_MAX] for name, found in wrong.items()}

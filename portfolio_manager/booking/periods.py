@@ -22,9 +22,10 @@ from friren.persistence.handlers import apply_within, one_commit
 from portfolio_manager.booking.books import book
 from portfolio_manager.booking.database import Row, execute, query
 from portfolio_manager.booking.state import Locked, last_seq
+from portfolio_manager.booking.whole import query_whole
 from portfolio_manager.models import PeriodCheckpoint
 
-__all__ = ["close_books"]
+__all__ = ["close_books", "standing"]
 
 
 def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using: str) -> PeriodCheckpoint:
@@ -61,7 +62,7 @@ def close_books(account: UUID, *, at: dt.datetime, closed_by: int | None, using:
             account=account,
             closes_at=at,
             closed_by=closed_by,
-            **_standing(books, at),
+            **standing(books, at),
         )
         apply_within(checkpoint, using=using)
         Account.objects.using(using).filter(id=account).update(closed_until=at)
@@ -87,28 +88,29 @@ _POSITIONS: Final = """
 """
 _FACTS: Final = """
     SELECT id, digest FROM (
-        SELECT id, digest, executed_at AS moment FROM {Trade} WHERE account_id = %(account)s AND status <> 'busted'
-        UNION ALL SELECT id, digest, occurred_at FROM {CashMovement} WHERE account_id = %(account)s
-        UNION ALL SELECT id, digest, effective_at FROM {CorporateAction} WHERE account_id = %(account)s
-        UNION ALL SELECT id, digest, resolved_at FROM {MarketResolution} WHERE account_id = %(account)s
+        SELECT id, digest, executed_at AS moment FROM {Trade} t
+        WHERE account_id = %(account)s AND status <> 'busted'
+        UNION ALL SELECT id, digest, occurred_at FROM {CashMovement} c WHERE account_id = %(account)s
+        UNION ALL SELECT id, digest, effective_at FROM {CorporateAction} a WHERE account_id = %(account)s
+        UNION ALL SELECT id, digest, resolved_at FROM {MarketResolution} r WHERE account_id = %(account)s
     ) facts WHERE moment < %(at)s ORDER BY moment, id
 """
 
 
-def _standing(books: Locked, at: dt.datetime) -> dict[str, Any]:
+def standing(books: Locked, at: dt.datetime) -> dict[str, Any]:
     """Return the checkpoint's figures: cash, positions, and what identifies the facts they come from."""
     parameters = {"account": books.account, "at": at}
     cash: dict[str, Decimal] = dict(
-        query(
+        query_whole(
             books.using,
-            "SELECT currency, sum(amount) FROM {LedgerEntry} WHERE account_id = %(account)s AND occurred_at < %(at)s "
+            "SELECT currency, sum(amount) FROM {LedgerEntry} l WHERE account_id = %(account)s AND occurred_at < %(at)s "
             "GROUP BY 1 ORDER BY 1",
             parameters,
         )
     )
-    ((trades,),) = query(
+    ((trades,),) = query_whole(
         books.using,
-        "SELECT count(*) FROM {Trade} WHERE account_id = %(account)s AND executed_at < %(at)s AND status <> 'busted'",
+        "SELECT count(*) FROM {Trade} t WHERE account_id = %(account)s AND executed_at < %(at)s AND status <> 'busted'",
         parameters,
     )
     return {
@@ -116,7 +118,7 @@ def _standing(books: Locked, at: dt.datetime) -> dict[str, Any]:
         "balances": {currency: plain(amount) for currency, amount in cash.items() if amount},
         "positions": [_position(row) for row in query(books.using, _POSITIONS, parameters)],
         "trade_count": trades,
-        "facts_digest": _digest_of(query(books.using, _FACTS, parameters)),
+        "facts_digest": _digest_of(query_whole(books.using, _FACTS, parameters)),
     }
 
 

@@ -11,9 +11,7 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT
 from friren.errors import RejectedRecordError
-from friren.persistence.archived import sources
-from portfolio_manager.booking.database import query
-from portfolio_manager.models import TradeIdea
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["NEUTRAL_WITHIN", "PNL_KEYS", "Pnl", "PnlByKey", "check_key", "read_pnl", "unknown_pnl"]
 
@@ -93,9 +91,11 @@ PNL_KEYS: Final = {
 _IDEAS: Final = """
     LEFT JOIN (
         SELECT DISTINCT ON (trade) trade, idea FROM (
-            SELECT i.trade_id AS trade, i.id AS idea, 0 AS place FROM ({ideas}) i WHERE i.trade_id IS NOT NULL
+            SELECT i.trade_id AS trade, i.id AS idea, 0 AS place FROM {TradeIdea} i
+            WHERE i.account_id = %(account)s AND i.trade_id IS NOT NULL
             UNION ALL
-            SELECT o.id, i.id, 1 FROM ({ideas}) i JOIN {{Trade}} o ON o.order_id = i.order_id
+            SELECT o.id, i.id, 1 FROM {TradeIdea} i JOIN {Trade} o ON o.order_id = i.order_id
+            WHERE i.account_id = %(account)s
         ) told ORDER BY trade, place, idea
     ) i ON i.trade = t.id
 """
@@ -131,8 +131,8 @@ def read_pnl(
 ) -> list[tuple[str, Pnl]]:
     """Return (key, profit and loss) per key and currency, in their order; `by` is one of PNL_KEYS."""
     parameters: dict[str, Any] = {"account": account, "start": start, "end": end}
-    join = _ideas(using) if by == "idea" else ""
-    rows = query(using, _PNL.format(key=PNL_KEYS[by], join=join), parameters)
+    join = _IDEAS if by == "idea" else ""
+    rows = query_whole(using, _PNL.format(key=PNL_KEYS[by], join=join), parameters)
     return [
         (
             key,
@@ -146,10 +146,3 @@ def read_pnl(
         )
         for key, currency, realized, unrealized, commission, unmarked in rows
     ]
-
-
-def _ideas(using: str) -> str:
-    # An idea may be archived long before its trade.
-    columns = "SELECT id, trade_id, order_id FROM {table} WHERE account_id = %(account)s"
-    tables = sources(TradeIdea._meta.db_table, using)
-    return _IDEAS.format(ideas=" UNION ALL ".join(columns.format(table=table) for table in tables))

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from friren.core.numbers import ZERO
 from friren.persistence.handlers import one_commit
-from portfolio_manager.booking.database import query
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["STEPS", "advance_curve", "read_curve", "realized_since"]
 
@@ -139,7 +139,7 @@ def _advance(account: UUID, step: int, using: str) -> int:
     while True:
         # One statement, so that it sees the books, and up to where they are booked, at one moment.
         with one_commit(using):
-            advanced = query(using, _ADVANCE, told)
+            advanced = query_whole(using, _ADVANCE, told)
         if not advanced:
             return steps
         steps += 1
@@ -152,12 +152,12 @@ def read_curve(account: UUID, *, using: str) -> tuple[Decimal, Decimal]:
     Realised profit less commission, in the base currency; that of snapshots with what was unrealised. Everything of
     the account is booked.
     """
-    rows = query(using, _READ, {"account": account})
+    rows = query_whole(using, _READ, {"account": account})
     profit, highest = rows[0] if rows else (ZERO, ZERO)
     return Decimal(profit), max(ZERO, Decimal(highest))
 
 
 def realized_since(account: UUID, since: dt.datetime, *, using: str) -> Decimal:
     """Return what was realised, less commission, by facts of `since` or later."""
-    ((realized,),) = query(using, _SINCE, {"account": account, "since": since})
+    ((realized,),) = query_whole(using, _SINCE, {"account": account, "since": since})
     return Decimal(realized)

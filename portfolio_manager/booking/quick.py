@@ -7,6 +7,7 @@ and the rows are those of every other booking. Why: docs/decisions/0028.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import itertools
@@ -64,7 +65,17 @@ def store_and_book(fact: Fact, *, using: str) -> Receipt | None:
             raise
         return None  # the long way finds out what the matter is, and names it
     finally:
-        if connection.connection is not None and connection.connection.pgconn.transaction_status in _OPEN:
+        _roll_back(connection)
+
+
+def _roll_back(connection: Any) -> None:
+    """End the transaction if it is open."""
+    for _attempt in range(2):
+        if connection.connection is None or connection.connection.pgconn.transaction_status not in _OPEN:
+            return
+        # A ROLLBACK that was prepared may be forgotten, as psycopg has it after others; the error tells, and the
+        # next one is prepared anew.
+        with contextlib.suppress(Error):
             exchange(connection, _ROLLBACK)
 
 

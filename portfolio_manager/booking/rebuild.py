@@ -23,6 +23,7 @@ from portfolio_manager.booking.rows import CASH, ENTRY_COLUMNS, cash_of, entry_o
 from portfolio_manager.booking.state import EARLIEST, Group, Locked, find_pending, last_seq
 from portfolio_manager.booking.stored import group_condition, group_parameters
 from portfolio_manager.booking.sums import stored_sums
+from portfolio_manager.booking.whole import whole_books
 
 __all__ = ["Difference", "Rebuilt", "rebuild_account"]
 
@@ -72,16 +73,19 @@ def rebuild_account(account: UUID, *, check: bool, using: str = "default") -> Re
         execute(using, "SET LOCAL statement_timeout = 0", ())
         books, _ = book(account, seen_seq=seen_seq, using=using)
         for _ in range(ROUNDS_MAX):
-            groups = _groups(books)
-            found = [_compare_group(books, group) for group in groups]
-            found.append(_compare_cash(books))
+            with whole_books(using) as archived:
+                found = _compare(books)
+                (positions,) = query(using, "SELECT count(*) FROM {Position} p WHERE account_id = %s", (account,))
             if not find_pending(books):
                 break
             books, _ = book(account, seen_seq=seen_seq, using=using)
         else:
             raise FrirenError("facts keep arriving faster than the books can be compared; try again later")
         report = [difference for changes in found for difference in _report(changes)]
-        if not check:
+        if report and not check:
+            if archived:
+                found = _compare(books)
+                _refuse_archived(report, found)
             for changes in found:
                 write(books, changes)
         report += _compare_sums(books, fix=not check)
@@ -91,16 +95,30 @@ def rebuild_account(account: UUID, *, check: bool, using: str = "default") -> Re
                 after={"replaced": len(report), "first": f"{report[0].table} {report[0].id}: {report[0].what}"},
                 account=account, using=using,
             )  # fmt: skip
-        (positions,) = query(using, "SELECT count(*) FROM {Position} WHERE account_id = %s", (account,))
         return Rebuilt(positions[0], tuple(report))
+
+
+def _compare(books: Locked) -> list[Changes]:
+    return [*(_compare_group(books, group) for group in _groups(books)), _compare_cash(books)]
+
+
+def _refuse_archived(report: Sequence[Difference], found: Iterable[Changes]) -> None:
+    """Refuse to put right what lies in the archive: its rows stay as they are while they are there."""
+    own = {difference for changes in found for difference in _report(changes)}
+    beyond = [difference for difference in report if difference not in own]
+    if beyond:
+        raise FrirenError(
+            f"{len(beyond)} rows of the archive are not what their facts say, {beyond[0].table} {beyond[0].id} the "
+            "first: bring them back with `manage.py unarchive --model Position`, then do it again"
+        )
 
 
 def _groups(books: Locked) -> list[Group]:
     columns = "instrument_type, symbol_id, market_id, strategy_used"
     rows = query(
         books.using,
-        f"SELECT {columns} FROM {{Trade}} WHERE account_id = %(account)s "
-        f"UNION SELECT {columns} FROM {{Position}} WHERE account_id = %(account)s",
+        f"SELECT {columns} FROM {{Trade}} t WHERE account_id = %(account)s "
+        f"UNION SELECT {columns} FROM {{Position}} p WHERE account_id = %(account)s",
         {"account": books.account},
     )
     return [Group(*row) for row in rows]
@@ -130,7 +148,7 @@ def _compare_cash(books: Locked) -> Changes:
     columns = ", ".join(ENTRY_COLUMNS)
     rows = query(
         books.using,
-        f"SELECT {columns} FROM {{LedgerEntry}} WHERE account_id = %s AND cash_movement_id IS NOT NULL",
+        f"SELECT {columns} FROM {{LedgerEntry}} l WHERE account_id = %s AND cash_movement_id IS NOT NULL",
         (books.account,),
     )
     movements = query(books.using, CASH, {"account": books.account})

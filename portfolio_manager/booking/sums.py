@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from friren.core.numbers import ZERO, plain
-from portfolio_manager.booking.database import query
 from portfolio_manager.booking.state import Locked
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["stored_sums"]
 
@@ -24,16 +24,16 @@ def stored_sums(books: Locked) -> dict[str, Any]:
     """Return what the sums of an account's row should be, by their names in `Locked`."""
     parameters = {"account": books.account, "base": books.base_currency}
     cash: dict[str, Decimal] = dict(
-        query(
+        query_whole(
             books.using,
-            "SELECT currency, sum(amount) FROM {LedgerEntry} WHERE account_id = %(account)s GROUP BY 1 ORDER BY 1",
+            "SELECT currency, sum(amount) FROM {LedgerEntry} l WHERE account_id = %(account)s GROUP BY 1 ORDER BY 1",
             {"account": books.account},
         )
     )
-    ((realized, invested),) = query(books.using, _POSITIONS, parameters)
-    ((trades,),) = query(
+    ((realized, invested),) = query_whole(books.using, _POSITIONS, parameters)
+    ((trades,),) = query_whole(
         books.using,
-        "SELECT count(DISTINCT trade_id) FROM {PositionFill} WHERE account_id = %(account)s",
+        "SELECT count(DISTINCT trade_id) FROM {PositionFill} f WHERE account_id = %(account)s",
         {"account": books.account},
     )
     return {

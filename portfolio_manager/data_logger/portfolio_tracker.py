@@ -14,6 +14,7 @@ from friren.core.numbers import ZERO
 from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.answers import Answer, ask
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.facts import spec_of
 from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
@@ -92,7 +93,7 @@ class PortfolioTracker(BookEvents):
 
     def _book_one(self, key: UUID, on_its_way: bool, alias: str) -> WriteOutcome:
         with booking(alias) as seen_seq:
-            if not Trade.objects.using(alias).filter(id=key, account=self.account.id).exists():
+            if not with_archive(Trade.objects.using(alias)).filter(id=key, account=self.account.id).exists():
                 if on_its_way:
                     return WriteOutcome.DEFERRED
                 raise RejectedRecordError("trade", key, "is not stored in this account")

@@ -169,6 +169,7 @@ def _turn(config: RiskConfig, *, enabled: bool, fact: Fact, using: str) -> None:
     for name, value in after.items():
         setattr(config, name, value)
     config.updated_by_id = fact.values.get("actor")
-    config.save(using=using)
+    # These columns and no other: more a bot may not write.
+    config.save(using=using, update_fields=RiskConfig.changed_by_bots)
     record_change(config, before=before, after=after, action=AuditAction.CONFIG_CHANGE,
                   actor=fact.values.get("actor"), using=using)  # fmt: skip

@@ -215,6 +215,7 @@ class LedgerEntry(ProjectionModel):
         indexes: ClassVar = [
             models.Index(fields=["account", "occurred_at", "id"], name="ledger_by_account"),
             models.Index(fields=["position"], name="ledger_by_position", condition=Q(position__isnull=False)),
+            models.Index(fields=["cash_movement"], name="ledger_by_cash", condition=Q(cash_movement__isnull=False)),
         ]
 
     def __str__(self) -> str:

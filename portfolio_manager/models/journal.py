@@ -16,6 +16,9 @@ __all__ = ["TradingJournal"]
 class TradingJournal(models.Model):
     """An entry of a person's journal, about a position or a trade if it is about one."""
 
+    # Folded anew, a position that should not have been lets go of what was written about it.
+    changed_by_bots: ClassVar[tuple[str, ...]] = ("position",)
+
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="journal_entries"
     )
@@ -44,6 +47,7 @@ class TradingJournal(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["user", "-entered_at"], name="journal_by_user"),
             models.Index(fields=["position"], name="journal_by_position", condition=Q(position__isnull=False)),
+            models.Index(fields=["trade"], name="journal_by_trade", condition=Q(trade__isnull=False)),
         ]
 
     def __str__(self) -> str:

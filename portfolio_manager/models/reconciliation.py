@@ -44,7 +44,7 @@ class ReconciliationBreak(FactModel):
 
     lifecycle = BREAK_LIFECYCLE
     # How it was come upon: the same difference in another statement is the same break.
-    undigested = ("run_id", "statement", "payload", "found_at")
+    undigested = ("run_id", "statement", "payload", "trade", "found_at")
 
     account = fact_key("core.Account")
     run_id = models.UUIDField()

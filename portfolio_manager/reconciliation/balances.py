@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from friren.core.numbers import CONTEXT, ZERO, plain
-from portfolio_manager.booking.database import query
+from portfolio_manager.booking.whole import query_whole
 from portfolio_manager.models.choices import BreakKind
 from portfolio_manager.reconciliation.statements import Instrument
 
@@ -30,7 +30,7 @@ _POSITIONS: Final = """
     GROUP BY 1, 2
 """
 _CASH: Final = """
-    SELECT currency, sum(amount) FROM {LedgerEntry}
+    SELECT currency, sum(amount) FROM {LedgerEntry} l
     WHERE account_id = %(account)s AND occurred_at <= coalesce(%(at)s, 'infinity'::timestamptz) GROUP BY 1
 """
 
@@ -48,13 +48,13 @@ class Balance(NamedTuple):
 
 def positions_of(account: UUID, at: dt.datetime | None, *, using: str = "default") -> dict[Instrument, Decimal]:
     """Return what is held at a moment (None: now) over all strategies, shorts negative; what nets to 0 is left out."""
-    rows = query(using, _POSITIONS, {"account": account, "at": at})
+    rows = query_whole(using, _POSITIONS, {"account": account, "at": at})
     return {(name, venue): CONTEXT.normalize(quantity) for name, venue, quantity in rows if quantity}
 
 
 def cash_of(account: UUID, at: dt.datetime | None, *, using: str = "default") -> dict[str, Decimal]:
     """Return the balance of each currency at a moment (None: now)."""
-    return dict(query(using, _CASH, {"account": account, "at": at}))
+    return dict(query_whole(using, _CASH, {"account": account, "at": at}))
 
 
 def compared(about: str, ours: Mapping[Instrument, Decimal], theirs: Mapping[Instrument, Decimal]) -> Iterator[Balance]:

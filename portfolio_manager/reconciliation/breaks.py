@@ -72,6 +72,8 @@ def keep_breaks(
     adopted and is there again is a new one.
     """
     ids = _ids(found, account, using)
+    # What was archived is named by the payload: a row of a table cannot refer to it.
+    there = set(Trade.objects.using(using).filter(id__in={one.trade for one in found}).values_list("id", flat=True))
     facts = [
         make_fact(
             ReconciliationBreak,
@@ -82,7 +84,7 @@ def keep_breaks(
             statement=statement[-STATEMENT_LENGTH:],
             venue=one.venue,
             external_id=one.external_id,
-            trade=one.trade,
+            trade=one.trade if one.trade in there else None,
             field=one.field,
             ours=one.ours,
             theirs=one.theirs,

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from friren.core.numbers import plain
+from friren.persistence.archived_reads import with_archive
 from portfolio_manager.models import CashMovement
 from portfolio_manager.models.choices import BreakKind
 from portfolio_manager.reconciliation.balances import Balance, cash_of, compared, positions_of
@@ -70,7 +71,7 @@ def _our_fills(account: UUID, theirs: Sequence[Fill], since: dt.datetime, until:
     if "" not in venues:
         by_time &= Q(venue__in={*venues, "", GENERIC_VENUE})
     ids = Q(external_id__in={one.external_id for one in theirs if one.external_id})
-    rows = Trade.objects.filter(account=account).filter(by_time | ids).order_by("executed_at", "id")
+    rows = with_archive(Trade.objects.filter(account=account)).filter(by_time | ids).order_by("executed_at", "id")
     return [fill_of_row(row, place) for place, row in enumerate(rows.values_list(*OUR_COLUMNS).iterator())]
 
 
@@ -129,9 +130,9 @@ def compare_movements(statement: Statement, account: UUID) -> Compared:
     found = Compared()
     stored = {
         (venue, external_id): amount
-        for venue, external_id, amount in CashMovement.objects.filter(
-            account=account, external_id__in={one.fact.values["external_id"] for one in statement.movements}
-        ).values_list("venue", "external_id", "amount")
+        for venue, external_id, amount in with_archive(CashMovement.objects.all())
+        .filter(account=account, external_id__in={one.fact.values["external_id"] for one in statement.movements})
+        .values_list("venue", "external_id", "amount")
     }
     for one in statement.movements:
         told = one.fact.values

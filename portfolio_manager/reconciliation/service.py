@@ -10,6 +10,7 @@ from uuid import UUID
 
 from friren.accounts import AccountHandle
 from friren.core.ids import new_id
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.recorder import Recorder
 from portfolio_manager.booking import catch_up
 from portfolio_manager.booking.reads import is_pending
@@ -125,7 +126,7 @@ def _with_free_ids(missing: Mapping[UUID, StatementFact], account: AccountHandle
         free, name = one, one.fact.values["external_id"]
         stem, _, number = name.rpartition(":")
         if is_derived(name):
-            while free.fact.id in taken or Trade.objects.filter(id=free.fact.id).exists():
+            while free.fact.id in taken or with_archive(Trade.objects.filter(id=free.fact.id)).exists():
                 number = str(int(number) + 1)
                 free = renamed(one, account, f"{stem}:{number}")
         taken.add(free.fact.id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from trading_engine.regime import RegimeReading
+from trading_engine.strategies.base import ModelEvidence
 
 if TYPE_CHECKING:
     from trading_engine.data.bars import Bar
@@ -31,6 +32,7 @@ class StrategySignal:
         confidence: 0..1.
         reasoning: one sentence.
         indicators: the figures behind it.
+        evidence: of the model that the advice comes from, if one was asked.
         regime: the symbol's regime at this close, UNKNOWN while its detector warms up.
     """
 
@@ -43,6 +45,7 @@ class StrategySignal:
     reasoning: str
     indicators: Mapping[str, float]
     regime: str
+    evidence: ModelEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

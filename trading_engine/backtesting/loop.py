@@ -142,6 +142,7 @@ class EventLoop:
             confidence=advice.confidence,
             reasoning=advice.reasoning,
             indicators=advice.indicators,
+            evidence=advice.evidence,
             regime=self._regimes.get(bar.symbol, UNKNOWN),
         )
         ticket = self.sink.on_signal(signal)

@@ -121,7 +121,7 @@ class EnhancedDetector:
         self._garch = GarchVolatility()
         self._filter = TurbulenceFilter()
         self._usual = 0.0
-        self._since_fit = 0
+        self._bars_read = 0
         self._confirmation = Confirmation(self._is.confirmation)
 
     def on_bar(self, bar: Bar) -> RegimeReading | None:
@@ -149,7 +149,7 @@ class EnhancedDetector:
         )
 
     def _carry_models(self) -> None:
-        if self._since_fit % self._is.refit_bars == 0:
+        if self._bars_read % self._is.refit_bars == 0:
             returns = [later - earlier for earlier, later in pairwise(self._log_closes)]
             self._usual = deviation(returns)
             self._garch.refit(returns)
@@ -158,7 +158,7 @@ class EnhancedDetector:
             last = self._log_closes[-1] - self._log_closes[-2]
             self._garch.update(last)
             self._filter.update(last)
-        self._since_fit += 1
+        self._bars_read += 1
 
     def _measure(self, vix: float | None) -> _Figures:
         closes = list(self._log_closes)

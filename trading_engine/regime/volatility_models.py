@@ -110,7 +110,7 @@ class TurbulenceFilter:
     A hidden Markov chain of two states with normal returns of mean zero and a variance of each, fitted by
     statsmodels' MarkovRegression on percent returns. Between fits the chance is carried forward by the filter of
     Hamilton: predict by the chain, weigh by the likelihood of the return. It is the filtered chance, which knows
-    nothing later, never the smoothed one.
+    nothing later, never the smoothed one. Until a first fit converges it is 0.
 
     Source: J. D. Hamilton, "A new approach to the economic analysis of nonstationary time series and the business
     cycle", Econometrica 57 (1989).

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from friren.core.ids import natural_id
 from friren.errors import KeyReusedError, RejectedRecordError
+from friren.persistence.archived import sources
 from friren.persistence.batches import apply_batch, prepare
 from friren.persistence.facts import Fact, make_fact, spec_named
 from friren.persistence.groups import group_of
@@ -257,11 +258,10 @@ def _known(facts: Sequence[Fact], account: UUID | None, using: str) -> dict[tupl
             where = "account_id = %s AND venue = %s AND external_id = ANY(%s) AND NOT (external_id = '')"
             given = [account, venue, keys]
         with connections[using].cursor() as cursor:
-            # Names are the model's.
-            cursor.execute(
-                f'SELECT {column}, id, digest, {status} FROM "{model._meta.db_table}" WHERE {where}',  # noqa: S608
-                given,
-            )
+            # Names are the model's. One statement sees both places at one moment.
+            places = sources(model._meta.db_table, using)
+            asked_of = (f"SELECT {column}, id, digest, {status} FROM {place} WHERE {where}" for place in places)  # noqa: S608
+            cursor.execute(" UNION ALL ".join(asked_of), given * len(places))
             for key, stored, digest, held in cursor.fetchall():
                 found[kind, venue, key] = _Known(stored, bytes(digest), held)
     return found

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from friren.core.numbers import plain
 from friren.errors import KeyReusedError
+from friren.persistence.archived_reads import with_archive
 from friren.persistence.choices import Shelf
 from friren.persistence.codec import encode
 from friren.persistence.facts import Fact, spec_named
@@ -42,7 +43,8 @@ def differences(kind: str, facts: Sequence[Fact], *, using: str) -> list[dict[st
     """Return, for each fact that is stored, the fields in which it says something else than its row; {} for none."""
     spec = spec_named(kind)
     named = [name for name, field in spec.fields.items() if field.natural is not None]
-    rows = spec.model._default_manager.using(using).select_related(*named).in_bulk([fact.id for fact in facts])
+    both = with_archive(spec.model._default_manager.using(using).select_related(*named))
+    rows = {row.pk: row for row in both.filter(pk__in=[fact.id for fact in facts])}
     found = []
     for fact in facts:
         row, differing = rows[fact.id], {}

@@ -15,7 +15,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.receipts import BulkReceipt, Receipt
-from trading_engine.model_metrics import ModelMetrics, measure
+from trading_engine.model_metrics import PERIODS, ModelMetrics, Timeline, measure
 from trading_engine.models import ModelPerformance, ModelPrediction
 from trading_engine.prediction_outcomes import PREDICTION_OUTCOME
 from trading_engine.services.base import Service
@@ -115,6 +115,8 @@ class ModelTracker(Service):
         start: dt.datetime | None = None,
         end: dt.datetime | None = None,
         buckets: int = 10,
+        every: str | None = None,
+        drift_until: dt.datetime | None = None,
     ) -> ModelMetrics:
         """
         Return how a model did in a window.
@@ -123,6 +125,10 @@ class ModelTracker(Service):
             model_version: exact; all versions together when None.
             start, end: bounds of the time of predictions and evaluations, aware; start included, end not.
             buckets: equal parts of the confidence, for the calibration; 1 to 1000.
+            every: day, week, month, quarter or year, for accuracy, calibration and drift over time in `periods`; None
+                for none.
+            drift_until: aware; the predictions of the window before it are what drift is measured from, those of its
+                first period when None.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -138,7 +144,15 @@ class ModelTracker(Service):
         if end is not None:
             wanted["timestamp__lt"] = checks.check_time("end", end)
         parts = checks.check_count("buckets", buckets, minimum=1, maximum=CALIBRATION_BUCKETS_MAX)
-        return measure(wanted, buckets=parts, using=self.using)
+        return measure(wanted, buckets=parts, timeline=_timeline(every, drift_until), using=self.using)
+
+
+def _timeline(every: str | None, drift_until: dt.datetime | None) -> Timeline | None:
+    if every is None and drift_until is None:
+        return None
+    if every is None or every not in PERIODS:
+        raise RejectedRecordError("every", every, f"one of {', '.join(PERIODS)}")
+    return Timeline(every, None if drift_until is None else checks.check_time("drift_until", drift_until))
 
 
 def _prediction_fact(prediction: Mapping[str, Any]) -> Fact:

@@ -17,6 +17,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.pages import Condition, newest_page
+from friren.persistence.reads import newest_first
 from friren.persistence.receipts import BulkReceipt, Receipt, Rows
 from trading_engine.latest_trades import latest_trades
 from trading_engine.models import Trade, TradeStatusEvent
@@ -211,6 +212,7 @@ class TradeLogger(OrderMethods):
         end: dt.datetime | None = None,
         limit: int = 100,
         after: Any = None,
+        include_archive: bool = False,
     ) -> Rows[Any]:
         """
         Return fills of this account, newest first.
@@ -223,6 +225,7 @@ class TradeLogger(OrderMethods):
             start, end: bounds of the execution time, aware; start included, end not.
             limit: rows at most, 1 to 100000.
             after: `next` of the page before.
+            include_archive: also what was archived.
 
         Raises:
             RejectedRecordError: an argument breaks a rule.
@@ -237,9 +240,13 @@ class TradeLogger(OrderMethods):
             asked.append((_of_strategy, (fields["strategy_used"].check("strategy", strategy),)))
         if status is not None:
             asked.append((_of_status, (fields["status"].check("status", status),)))
-        return newest_page(
-            Trade, *asked, using=self.using, time="executed_at", start=start, end=end, limit=limit, after=after
-        )
+        bounds: Any = {"start": start, "end": end, "limit": limit, "after": after}
+        if not checks.check_boolean("include_archive", include_archive):
+            return newest_page(Trade, *asked, using=self.using, time="executed_at", **bounds)
+        rows = Trade.objects.using(self.using).all()
+        for condition, values in asked:
+            rows = condition(rows, *values)
+        return newest_first(rows, time="executed_at", include_archive=True, **bounds)
 
     def latest_trades(self, symbols: Collection[Any] | None = None) -> Rows[Any]:
         """

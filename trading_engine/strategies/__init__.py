@@ -7,20 +7,24 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from friren.errors import RejectedRecordError
-from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, Strategy
+from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, ModelEvidence, Strategy
 from trading_engine.strategies.donchian_breakout import DonchianBreakout
 from trading_engine.strategies.mean_reversion import MeanReversion
+from trading_engine.strategies.model_signals import ModelSignals
 from trading_engine.strategies.pairs import PairAdvice, Pairs, PairStrategy
 from trading_engine.strategies.sma_cross import SmaCross
 
 __all__ = [
     "ENTRY_LONG",
     "EXIT_LONG",
+    "MODEL_STRATEGIES",
     "PAIR_STRATEGIES",
     "STRATEGIES",
     "Advice",
     "DonchianBreakout",
     "MeanReversion",
+    "ModelEvidence",
+    "ModelSignals",
     "PairAdvice",
     "PairStrategy",
     "Pairs",
@@ -37,6 +41,8 @@ STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
     {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
 )
 PAIR_STRATEGIES: Final = MappingProxyType[str, Callable[..., PairStrategy]]({Pairs.name: Pairs})
+# These want the name of a model.
+MODEL_STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]]({ModelSignals.name: ModelSignals})
 
 
 def create_strategy(name: str, **parameters: Any) -> Strategy:
@@ -45,8 +51,9 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
 
     Raises:
         RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
+        ConfigurationError: it wants a model that is not there, or an extra that is not installed.
     """
-    return _made(STRATEGIES, name, parameters)
+    return _made({**STRATEGIES, **MODEL_STRATEGIES}, name, parameters)
 
 
 def create_pair_strategy(name: str, **parameters: Any) -> PairStrategy:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
+from uuid import UUID
 
 from friren.core.numbers import ZERO
 from friren.errors import RejectedRecordError
@@ -14,7 +15,7 @@ from friren.errors import RejectedRecordError
 if TYPE_CHECKING:
     from trading_engine.data.bars import Bar
 
-__all__ = ["ENTRY_LONG", "EXIT_LONG", "Advice", "Strategy", "efficiency_ratio", "require_window"]
+__all__ = ["ENTRY_LONG", "EXIT_LONG", "Advice", "ModelEvidence", "Strategy", "efficiency_ratio", "require_window"]
 
 # Texts of SignalType; this package stays importable without Django.
 ENTRY_LONG: Final = "ENTRY_LONG"
@@ -22,6 +23,29 @@ EXIT_LONG: Final = "EXIT_LONG"
 
 # Ten years of minute bars of one session a day; a longer window is a typing error, not a strategy.
 WINDOW_MAX: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvidence:
+    """
+    Which model advice comes from, and why it says so.
+
+    Attributes:
+        model_id, model_version: as they are logged.
+        prediction: id of the ModelPrediction that says the same, stored or not.
+        probability: that what was foretold comes true, 0..1.
+        margin: its log-odds.
+        base_value: log-odds before any feature; with the sum of `shap_values` it is the margin.
+        shap_values: what each feature adds.
+    """
+
+    model_id: str
+    model_version: str
+    prediction: UUID
+    probability: float
+    margin: float
+    base_value: float
+    shap_values: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +58,14 @@ class Advice:
         confidence: 0..1; each strategy says what it measures.
         reasoning: one sentence with the figures that led to it.
         indicators: the same figures as plain floats, by name.
+        evidence: of a model; None where none was asked.
     """
 
     kind: str
     confidence: float
     reasoning: str
     indicators: Mapping[str, float] = field(default_factory=dict)
+    evidence: ModelEvidence | None = None
 
 
 class Strategy(Protocol):
@@ -50,7 +76,7 @@ class Strategy(Protocol):
         """The name it is registered and stored under."""
 
     @property
-    def parameters(self) -> Mapping[str, int | float]:
+    def parameters(self) -> Mapping[str, int | float | str]:
         """What it was made with; stored with a run."""
 
     def on_bar(self, bar: Bar) -> Advice | None:

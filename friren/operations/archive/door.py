@@ -28,6 +28,9 @@ from friren.persistence.archived import ARCHIVE_SCHEMA, COLD_TABLE
 __all__ = ["close_archive", "held", "horizon_of", "opened", "raise_horizon", "set_text_form"]
 
 TRIGGER: Final = "friren_archived"
+# Triggers come in the order of their names: behind `pgtrigger_period_open_…`, since what is told of a closed period is
+# refused as such, whatever its key.
+KEY_TRIGGER: Final = "zz_friren_archived_key"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 _CLOSED: Final = """
@@ -60,15 +63,40 @@ _KNOWN: Final = """
         RETURN NEW;
     END $$
 """
+# What another system tells under a key that an archived row has is refused as the table refuses it, at whatever time
+# it happened. No lock: all live traffic would wait for each batch. The one row that is told anew, under another id and
+# time, in the very moment in which it is moved, is found by whoever tells it next.
+_KNOWN_KEY: Final = """
+    CREATE OR REPLACE FUNCTION {schema}.{function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+        IF coalesce(current_setting('friren.archive', true), '') <> 'open' AND EXISTS (
+            SELECT FROM {schema}.{table} t WHERE t.account_id = NEW.account_id AND t.venue = NEW.venue
+            AND t.external_id = NEW.external_id AND t.external_id <> '' AND t.id <> NEW.id
+        ) THEN
+            RAISE EXCEPTION 'a row of the archive has this key' USING ERRCODE = 'unique_violation',
+                CONSTRAINT = '{constraint}',
+                DETAIL = format('Key (account_id, venue, external_id)=(%s, %s, %s) is archived.',
+                                NEW.account_id, NEW.venue, NEW.external_id);
+        END IF;
+        RETURN NEW;
+    END $$
+"""
+_TRIGGER_OF_KEY: Final = """
+    CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW
+    WHEN (NEW.external_id <> '') EXECUTE FUNCTION {schema}.{function}()
+"""
 # OR REPLACE needs no look at the rows and no lock that readers mind.
 _TRIGGER: Final = """
     CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW
     WHEN (NEW.{time} < '{horizon}'::timestamptz) EXECUTE FUNCTION {schema}.{function}('{horizon}')
 """
 _HORIZON: Final = "SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgname = %s"
-_GUARDS: Final = (
-    "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgname LIKE 'pgtrigger_no_delete_%%'"
-)
+# Those against DELETE, and against facts of a closed period, which come back to it.
+_GUARDS: Final = """
+    SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s)
+    AND (tgname LIKE 'pgtrigger_no_delete_%%' OR tgname LIKE 'pgtrigger_period_open_%%')
+"""
 
 
 def close_archive(policy: ArchivePolicy, using: str) -> None:
@@ -116,6 +144,10 @@ def raise_horizon(policy: ArchivePolicy, until: dt.datetime, using: str) -> None
                 cursor.execute(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f}")
                 cursor.execute(_KNOWN.format(**told))
                 cursor.execute(_TRIGGER.format(**told))
+                if policy.external:
+                    of_key = told | {"function": name(f"known_key_{policy.table}"), "constraint": policy.external}
+                    cursor.execute(_KNOWN_KEY.format(**of_key))
+                    cursor.execute(_TRIGGER_OF_KEY.format(**of_key | {"trigger": KEY_TRIGGER}))
                 return
         except OperationalError as exc:
             if getattr(exc.__cause__, "sqlstate", "") != LOCK_NOT_AVAILABLE:
@@ -146,16 +178,25 @@ def held(policy: ArchivePolicy, using: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(policy: ArchivePolicy, using: str) -> Iterator[Any]:
-    """Open a transaction in which rows may be moved out of a table and back, and yield a cursor of it."""
+def opened(*policies: ArchivePolicy, using: str) -> Iterator[Any]:
+    """
+    Open a transaction in which rows may be moved out of tables and back, and yield a cursor of it.
+
+    Args:
+        policies: of the tables; who names several names them in the order of `Bundle.members`.
+        using: alias of the database.
+    """
+    name = connections[using].ops.quote_name
     with transaction.atomic(using=using, durable=True), connections[using].cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         set_text_form(cursor)
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_lock(policy)])
+        guards: list[str] = []
+        for policy in policies:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_lock(policy)])
+            cursor.execute(_GUARDS, [name(policy.table)])
+            guards += [guard for (guard,) in cursor.fetchall()]
         cursor.execute("SELECT set_config('friren.archive', 'open', true)")
-        cursor.execute(_GUARDS, [connections[using].ops.quote_name(policy.table)])
-        guards = ",".join(guard for (guard,) in cursor.fetchall())
-        cursor.execute("SELECT set_config('pgtrigger.ignore', %s, true)", [f"{{{guards}}}"])
+        cursor.execute("SELECT set_config('pgtrigger.ignore', %s, true)", [f"{{{','.join(guards)}}}"])
         yield cursor
 
 

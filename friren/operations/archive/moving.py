@@ -16,11 +16,15 @@ from typing import Any, Final, NamedTuple
 from django.db import IntegrityError, connections
 
 from friren.errors import ArchiveError
+from friren.operations.archive.bundles import free_of
 from friren.operations.archive.policies import ArchivePolicy
 from friren.operations.archive.settings import BATCH_BLOCKS
 from friren.persistence.archived import ARCHIVE_SCHEMA, archive_of
 
-__all__ = ["Batch", "Move", "Way", "back", "count", "digest_sql", "is_referred", "movable", "move", "stretches"]
+__all__ = [
+    "Batch", "Move", "MovedMeanwhileError", "Way", "back", "count", "digest_sql", "is_referred", "movable", "move",
+    "move_ids", "stretches",
+]  # fmt: skip
 
 FOREIGN_KEY_VIOLATION: Final = "23503"
 
@@ -41,6 +45,10 @@ _LEAVES: Final = """
                    < %(until)s, true)
     ORDER BY 1
 """
+
+
+class MovedMeanwhileError(ArchiveError):
+    """Rows were changed or removed between the question for them and the move: ask again."""
 
 
 class Batch(NamedTuple):
@@ -114,7 +122,9 @@ def movable(policy: ArchivePolicy, using: str) -> Way:
 def back(policy: ArchivePolicy, using: str) -> Way | None:
     """Return the way out of the archive; None when there is no archive."""
     archived = archive_of(policy.table, using)
-    return None if archived is None else Way(archived, connections[using].ops.quote_name(policy.table), "")
+    if archived is None:
+        return None
+    return Way(archived, connections[using].ops.quote_name(policy.table), " AND ".join(free_of(policy, using)))
 
 
 def count(one: Move, using: str) -> int:
@@ -167,6 +177,37 @@ def move(one: Move, stretch: tuple[str, int, int], cursor: Any, using: str) -> B
     left, left_digest, rows, digest, first_seq, last_seq = cursor.fetchone()
     if (left, left_digest) != (rows, digest):
         raise ArchiveError(f"{one.policy.table}: {left} rows left and {rows} arrived, or others; nothing was moved")
+    return Batch(rows, first_seq or 0, last_seq or 0, int(digest))
+
+
+def move_ids(policy: ArchivePolicy, way: Way, columns: Sequence[str], ids: Sequence[Any], cursor: Any) -> Batch:
+    """
+    Move rows by their ids, in the transaction of `cursor`, whose door is open.
+
+    Raises:
+        ArchiveError: what arrived is not what left.
+        MovedMeanwhileError: some of them are not there any more.
+    """
+    seqs = "min(recorded_seq), max(recorded_seq)" if '"recorded_seq"' in columns else "0, 0"
+    listed = ", ".join(columns)
+    cursor.execute(
+        f"""
+        WITH moved AS (
+            DELETE FROM {way.source} t WHERE t.id = ANY(%s) RETURNING {_of("t", columns)}
+        ), kept AS (
+            INSERT INTO {way.target} ({listed}) SELECT {listed} FROM moved RETURNING {listed}
+        )
+        SELECT left_.*, kept_.* FROM
+            (SELECT count(*), {digest_sql("m", columns)} FROM moved m) left_,
+            (SELECT count(*), {digest_sql("k", columns)}, {seqs} FROM kept k) kept_
+        """,
+        [list(ids)],
+    )
+    left, left_digest, rows, digest, first_seq, last_seq = cursor.fetchone()
+    if left != len(ids):
+        raise MovedMeanwhileError(f"{policy.table}: {len(ids) - left} of {len(ids)} rows went their own way meanwhile")
+    if (left, left_digest) != (rows, digest):
+        raise ArchiveError(f"{policy.table}: {left} rows left and {rows} arrived, or others; nothing was moved")
     return Batch(rows, first_seq or 0, last_seq or 0, int(digest))
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.db import models
 
 from friren.errors import ArchiveError
 
-__all__ = ["ArchivePolicy", "chosen", "named_policy", "policies", "register_archive", "register_kept"]
+__all__ = [
+    "EXTERNAL_COLUMNS", "ArchivePolicy", "all_policies", "chosen", "named_policy", "policies", "register_archive",
+    "register_kept",
+]  # fmt: skip
+
+# By which a fact of another system is told again: fields, and their columns.
+EXTERNAL_KEY: Final = ("account", "venue", "external_id")
+EXTERNAL_COLUMNS: Final = ("account_id", "venue", "external_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,8 @@ class ArchivePolicy:
         products: SQL over the columns of a row, by the name it has in Parquet. decimal(38,18) times decimal(38,18)
             overflows where those files are read, so what is worth multiplying is multiplied here.
         cold: whether months of it may go on into files.
+        indexed: columns by which rows of the archive are found, beside `id` and the time.
+        bundle: the bundle without which rows do not go, see `bundles`; "" for a table that goes by itself.
     """
 
     model: type[models.Model]
@@ -34,6 +43,8 @@ class ArchivePolicy:
     movable: str = ""
     products: Mapping[str, str] = field(default_factory=dict)
     cold: bool = True
+    indexed: tuple[str, ...] = ()
+    bundle: str = ""
 
     @property
     def table(self) -> str:
@@ -46,8 +57,20 @@ class ArchivePolicy:
         return self.model._meta.object_name or ""
 
     @property
+    def external(self) -> str:
+        """The constraint by which the key of another system is one row's alone; "" where there is none."""
+        found = (
+            one.name
+            for one in self.model._meta.constraints
+            if isinstance(one, models.UniqueConstraint) and one.fields == EXTERNAL_KEY
+        )
+        return next(found, "")
+
+    @property
     def time_column(self) -> str:
-        """The column of `time`."""
+        """The column of `time`; "" for a table whose rows have the age of what they refer to."""
+        if not self.time:
+            return ""
         found: Any = self.model._meta.get_field(self.time)
         return str(found.column)
 
@@ -64,9 +87,11 @@ def register_archive(
     movable: str = "",
     products: Mapping[str, str] | None = None,
     cold: bool = True,
+    indexed: Iterable[str] = (),
+    bundle: str = "",
 ) -> None:
     """Let old rows of `model` be archived; arguments as `ArchivePolicy` has them. Its key is `id`, a UUID."""
-    _policies[model] = ArchivePolicy(model, time, days, movable, products or {}, cold)
+    _policies[model] = ArchivePolicy(model, time, days, movable, products or {}, cold, tuple(indexed), bundle)
 
 
 def register_kept(model: type[models.Model], why: str) -> None:
@@ -74,9 +99,14 @@ def register_kept(model: type[models.Model], why: str) -> None:
     _kept[model] = why
 
 
+def all_policies() -> list[ArchivePolicy]:
+    """Return all that are registered, those of bundles too, by table."""
+    return sorted(_policies.values(), key=lambda policy: policy.table)
+
+
 def policies() -> list[ArchivePolicy]:
-    """Return all that are registered; what refers to others comes before them, so that both may go in one run."""
-    left = dict(sorted(_policies.items(), key=lambda item: item[1].table))
+    """Return those of tables that go by themselves; what refers to others comes before them, so that both may go."""
+    left = {policy.model: policy for policy in all_policies() if not policy.bundle}
     ordered: list[ArchivePolicy] = []
     while left:
         referred = {target for model in left for target in _targets(model) if target is not model}
@@ -105,7 +135,7 @@ def named_policy(name: str) -> ArchivePolicy:
 
 
 def chosen(names: Iterable[str]) -> list[ArchivePolicy]:
-    """Return the policies that are named, or all, in the order of `policies`. Errors as for `named_policy`."""
+    """Return those of `policies` that are named, or all, in their order. Errors as for `named_policy`."""
     wanted = {named_policy(name).table for name in names}
     return [policy for policy in policies() if not wanted or policy.table in wanted]
 

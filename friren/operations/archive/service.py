@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
@@ -12,6 +12,8 @@ from friren.core.models import SeriesModel
 from friren.core.partitions import ensure_months
 from friren.errors import ArchiveError
 from friren.operations.archive import runs
+from friren.operations.archive.bundled import count_bundle, move_bundle
+from friren.operations.archive.bundles import Bundle, Span, bundle_of, chosen_bundles
 from friren.operations.archive.cold.cleaning import settle
 from friren.operations.archive.door import close_archive, held, opened, raise_horizon
 from friren.operations.archive.moving import Move, Way, back, count, is_referred, movable, move, stretches
@@ -66,7 +68,8 @@ def archive(
         ArchiveError: a model is not archived, its archive cannot follow its table, or another run is at it.
         DatabaseError: the database is in trouble; each row is where it was, or where it was to go.
     """
-    done = []
+    models = list(models)
+    done = _bundles_archived(models, now, older_than, dry_run=dry_run, using=using)
     for policy in chosen(models):
         until = now - dt.timedelta(days=policy.days) if older_than is None else older_than
         if older_than is None and not policy.days:
@@ -88,7 +91,11 @@ def unarchive(
 
     Rows that others refer to come back first, so those that refer to them find them.
     """
-    return [
+    models = list(models)
+    done = []
+    for bundle in chosen_bundles(models):
+        done += _bundle_moved(bundle, Span(until, since), using, dry_run=dry_run, back=True)
+    return done + [
         _brought_back(policy, until, since=since, dry_run=dry_run, using=using) for policy in reversed(chosen(models))
     ]
 
@@ -106,8 +113,46 @@ def unarchive_run(number: int, *, dry_run: bool = False, using: str = DEFAULT_DB
     if run.direction != ArchiveDirection.ARCHIVE or run.target != ArchiveTarget.TABLE:
         raise ArchiveError(f"--run {number}: {run} did not move rows to the archive")
     policy = named_policy(run.table_name)
+    if (bundle := bundle_of(policy)) is not None:
+        return _bundle_moved(bundle, Span(run.cutoff_at, run.since_at), using, dry_run=dry_run, back=True)
     bounds = {"first_seq": run.first_seq, "last_seq": run.last_seq}
     return [_brought_back(policy, run.cutoff_at, since=run.since_at, dry_run=dry_run, using=using, **bounds)]
+
+
+def _bundles_archived(
+    models: list[str], now: dt.datetime, older_than: dt.datetime | None, *, dry_run: bool, using: str
+) -> list[Moved]:
+    done = []
+    # They come first: what they take along is then not kept for their sake.
+    for bundle in chosen_bundles(models):
+        if older_than is not None or bundle.days:
+            until = now - dt.timedelta(days=bundle.days) if older_than is None else older_than
+            done += _bundle_moved(bundle, Span(until), using, dry_run=dry_run, back=False)
+    return done
+
+
+def _bundle_moved(bundle: Bundle, span: Span, using: str, *, dry_run: bool, back: bool) -> list[Moved]:
+    """Move the knots of a bundle, or count them; tell what became of its tables, and of others of which rows went."""
+    if dry_run:
+        told = {
+            table: Moved(table, rows, span.until)
+            for table, rows in count_bundle(bundle, span, using, back=back).items()
+        }
+    else:
+        done = move_bundle(bundle, span, using, back=back)
+        told = {policy.table: _told(policy, span.until, done.get(policy.table)) for policy in bundle.members}
+    shown = [(policy, told[policy.table]) for policy in bundle.members if policy.bundle or told[policy.table].rows]
+    if back:
+        return [one for _policy, one in shown]
+    kept = [_as_old(policy, span.until, using) - (one.rows if dry_run else 0) for policy, one in shown]
+    return [replace(one, kept=number) for (_policy, one), number in zip(shown, kept, strict=True)]
+
+
+def _as_old(policy: ArchivePolicy, until: dt.datetime, using: str) -> int:
+    """Return how many rows of a table are older than `until`; 0 where they have no time of their own."""
+    return (
+        _kept(policy, Way(connections[using].ops.quote_name(policy.table), "", ""), until, using) if policy.time else 0
+    )
 
 
 def _counted(policy: ArchivePolicy, until: dt.datetime, using: str) -> Moved:
@@ -181,7 +226,7 @@ def _all(one: Move, direction: ArchiveDirection, using: str) -> ArchiveRun | Non
 def _one(
     one: Move, stretch: tuple[str, int, int], run: ArchiveRun | None, direction: ArchiveDirection, using: str
 ) -> ArchiveRun | None:
-    with opened(one.policy, using) as cursor:
+    with opened(one.policy, using=using) as cursor:
         batch = move(one, stretch, cursor, using)
         if not batch.rows:
             return run

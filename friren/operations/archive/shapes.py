@@ -13,7 +13,7 @@ from django.db import connections
 from psycopg import sql
 
 from friren.errors import ArchiveError
-from friren.operations.archive.policies import ArchivePolicy
+from friren.operations.archive.policies import EXTERNAL_COLUMNS, ArchivePolicy
 from friren.persistence.archived import ARCHIVE_SCHEMA, COLD_TABLE, archive_of
 
 __all__ = ["Column", "check_columns", "check_shape", "columns_of", "make_shape"]
@@ -97,8 +97,14 @@ def make_shape(policy: ArchivePolicy, using: str) -> list[str]:
             # Its foreign keys are left out: what they refer to may go its own way.
             cursor.execute(f"CREATE TABLE {archived} (LIKE {live} INCLUDING CONSTRAINTS INCLUDING STORAGE)")
             cursor.execute(f"ALTER TABLE {archived} ADD PRIMARY KEY (id)")
-            cursor.execute(f"CREATE INDEX ON {archived} ({name(policy.time_column)})")
-            cursor.execute(f"CREATE INDEX ON {archived} USING brin (recorded_seq)")
+            has = columns_of(live, using)
+            for column in filter(None, (policy.time_column, *policy.indexed)):
+                cursor.execute(f"CREATE INDEX ON {archived} ({name(column)})")
+            if "recorded_seq" in has:  # a fact
+                cursor.execute(f"CREATE INDEX ON {archived} USING brin (recorded_seq)")
+            if policy.external:
+                listed = ", ".join(name(column) for column in EXTERNAL_COLUMNS)
+                cursor.execute(f"CREATE INDEX ON {archived} ({listed}) WHERE external_id <> ''")
         else:
             _follow(policy, live, archived, cursor, using)
         cursor.execute(_COLD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Max
 
-from friren.operations.archive.policies import policies
+from friren.operations.archive.policies import all_policies
 from friren.operations.archive.shapes import check_shape
 from friren.operations.choices import RunStatus
 from friren.operations.health.registry import Finding, register
@@ -22,7 +22,7 @@ def register_all() -> None:
 
 def check_archive() -> Finding:
     """Look for archives that cannot follow their table, and for tables whose last run failed."""
-    shapes = [told for policy in policies() if (told := check_shape(policy, DEFAULT_DB_ALIAS))]
+    shapes = [told for policy in all_policies() if (told := check_shape(policy, DEFAULT_DB_ALIAS))]
     last = ArchiveRun.objects.exclude(status=RunStatus.RUNNING).values("table_name").annotate(last=Max("id"))
     failed = ArchiveRun.objects.filter(id__in=last.values("last"), status=RunStatus.FAILED).order_by("id")
     troubles = [*shapes, *(f"the last run of {run.table_name} failed: {run.message}" for run in failed)]

