@@ -99,10 +99,9 @@ class PairCycle(TradingCycle):
             return
         order = self._open.close(fill.ticket.id)
         fact = self._leg(trip, fill)
-        if trip.enters and not trip.filled and (reason := self._unpayable(trip, fact)):
+        if trip.enters and not trip.filled and (refusal := self._unpayable(trip, fact)):
             trip.refused = True
-            refusal = NO_CASH_AT_OPEN if "costs more" in reason else OTHER_LEG_REFUSED
-            self._drop(order, "rejected", refusal, reason, fill.executed_at)
+            self._drop(order, "rejected", *refusal, fill.executed_at)
             return
         self._tracker.record_trade(
             trade_id=fact.id,
@@ -131,13 +130,15 @@ class PairCycle(TradingCycle):
             self._signals.mark_executed(order.signal_id, fact.id, timestamp=fact.executed_at)
             trip.filled = True
 
-    def _unpayable(self, trip: _Trip, fact: Fill) -> str:
-        """Return why an entry cannot be paid at its first fill, "" when it can."""
+    def _unpayable(self, trip: _Trip, fact: Fill) -> tuple[str, str] | None:
+        """Return why an entry cannot be paid at its first fill, by its name and in words; None when it can."""
         if trip.refused:
-            return "the other leg of the pair was refused"
+            return OTHER_LEG_REFUSED, "the other leg of the pair was refused"
         others = exact_sum(order.claimed for order in self._open.of_trip(trip.id))
         left = CONTEXT.subtract(CONTEXT.add(self.book.cash, self._change_of_cash(fact)), others)
-        return "" if left >= ZERO else f"at the open of {plain(fact.price)} the pair costs more than the cash there is"
+        if left >= ZERO:
+            return None
+        return NO_CASH_AT_OPEN, f"at the open of {plain(fact.price)} the pair costs more than the cash there is"
 
     def _leg(self, trip: _Trip, fill: VenueFill) -> Fill:
         return Fill(

@@ -266,6 +266,9 @@ def test_positions_of_nof1_are_held_as_told_and_marked_beside_what_it_says(share
             assert abs(row.unrealized_pnl - source["unrealized_pnl"]) < D("1.5")
             assert abs(row.margin / source["margin"] - 1) < D("0.1")
             assert abs(row.liquidation_price / source["liquidation_price"] - 1) < D("0.051")
+            held = next(one for one in tracker.get_current_positions() if one.symbol == row.symbol.ticker)
+            away = abs(row.liquidation_price - row.current_price) / row.current_price
+            assert row.liquidation_distance == held.liquidation_distance == quantize(away)
             assert (row.liquidation_price > row.current_price) is (row.side == "SHORT")
             assert (source["liquidation_price"] > source["current_price"]) is (row.side == "SHORT")
 

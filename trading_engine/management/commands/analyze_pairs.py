@@ -41,12 +41,13 @@ class Command(BaseFrirenCommand):
         outcomes = [one.outcome.value for one in found if one.outcome is not None]
         return {
             "examined": len(found),
+            "unusable": sum(one.estimate is None for one in found),
             "active": sum(one.is_active for one in found),
             **{name.lower(): outcomes.count(name) for name in ("STORED", "DUPLICATE", "JOURNALED")},
             "pairs": [
                 {"symbols": list(one.symbols), "is_active": one.is_active, "reason": one.reason,
                  **({} if one.estimate is None else asdict(one.estimate))}
-                for one in found if one.outcome is not None
+                for one in found if pairs or one.outcome is not None
             ],
         }  # fmt: skip
 
