@@ -9,27 +9,37 @@ from typing import Any, Final, TypeVar
 from friren.errors import RejectedRecordError
 from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, Advice, ModelEvidence, Strategy
 from trading_engine.strategies.donchian_breakout import DonchianBreakout
+from trading_engine.strategies.markets import BUY_NO, BUY_YES, Bet, MarketStrategy, Quote
 from trading_engine.strategies.mean_reversion import MeanReversion
 from trading_engine.strategies.model_signals import ModelSignals
+from trading_engine.strategies.overround import Overround
 from trading_engine.strategies.pairs import PairAdvice, Pairs, PairStrategy
 from trading_engine.strategies.sma_cross import SmaCross
 
 __all__ = [
+    "BUY_NO",
+    "BUY_YES",
     "ENTRY_LONG",
     "EXIT_LONG",
+    "MARKET_STRATEGIES",
     "MODEL_STRATEGIES",
     "PAIR_STRATEGIES",
     "STRATEGIES",
     "Advice",
+    "Bet",
     "DonchianBreakout",
+    "MarketStrategy",
     "MeanReversion",
     "ModelEvidence",
     "ModelSignals",
+    "Overround",
     "PairAdvice",
     "PairStrategy",
     "Pairs",
+    "Quote",
     "SmaCross",
     "Strategy",
+    "create_market_strategy",
     "create_pair_strategy",
     "create_strategy",
 ]
@@ -44,6 +54,8 @@ PAIR_STRATEGIES: Final = MappingProxyType[str, Callable[..., PairStrategy]]({Pai
 # These want the name of a model.
 MODEL_STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]]({ModelSignals.name: ModelSignals})
 
+MARKET_STRATEGIES: Final = MappingProxyType[str, Callable[..., MarketStrategy]]({Overround.name: Overround})
+
 
 def create_strategy(name: str, **parameters: Any) -> Strategy:
     """
@@ -53,15 +65,20 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
         RejectedRecordError: there is no strategy of that name, or a parameter is unknown or out of range.
         ConfigurationError: it wants a model that is not there, or an extra that is not installed.
     """
-    return _made({**STRATEGIES, **MODEL_STRATEGIES}, name, parameters)
+    return _created({**STRATEGIES, **MODEL_STRATEGIES}, name, parameters)
+
+
+def create_market_strategy(name: str, **parameters: Any) -> MarketStrategy:
+    """Return a new strategy on prediction markets, as `create_strategy` does one on symbols."""
+    return _created(MARKET_STRATEGIES, name, parameters)
 
 
 def create_pair_strategy(name: str, **parameters: Any) -> PairStrategy:
-    """Return a new strategy on a pair by its registered name. Errors as for `create_strategy`."""
-    return _made(PAIR_STRATEGIES, name, parameters)
+    """Return a new strategy on a pair, as `create_strategy` does one on symbols."""
+    return _created(PAIR_STRATEGIES, name, parameters)
 
 
-def _made(known: Mapping[str, Callable[..., Made]], name: str, parameters: Mapping[str, Any]) -> Made:
+def _created(known: Mapping[str, Callable[..., Made]], name: str, parameters: Mapping[str, Any]) -> Made:
     factory = known.get(name)
     if factory is None:
         raise RejectedRecordError("strategy", name, f"one of {', '.join(known)}")
