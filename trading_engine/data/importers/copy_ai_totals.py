@@ -42,7 +42,9 @@ def totals_entries(file: SourceFile) -> Iterator[Entry | Issue]:
 def _tell(totals: Fields) -> list[Told]:
     source = SOURCE.format(totals.text("model_id", required=True))
     if len(source) > SOURCE_LENGTH_MAX:
-        raise RejectedRecordError("model_id", totals.values["model_id"], f"{SOURCE} of {SOURCE_LENGTH_MAX} characters")
+        raise RejectedRecordError(
+            "model_id", totals.values["model_id"], f"at most {SOURCE_LENGTH_MAX - len(SOURCE.format(''))} characters"
+        )
     held = _positions(totals)
     figures = {
         # As told: it is not always the start and the two profits added up.
