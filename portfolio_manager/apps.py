@@ -13,20 +13,17 @@ class PortfolioManagerConfig(AppConfig):
         from friren.operations import health
         from friren.operations.moves import register_moves
         from friren.persistence.policies import KindPolicy, register_policy
-<<<<<<< HEAD
-        from portfolio_manager import archiving, book_snapshots, risk_days, schedules, snapshot_rate, stored_readings
-=======
         from portfolio_manager import (
             archiving,
             blueprint_import,
             book_snapshots,
             risk_days,
             schedules,
+            snapshot_rate,
             stored_frames,
             stored_readings,
             transfers,
         )
->>>>>>> main
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
         from portfolio_manager.market_health import check_markets
@@ -38,11 +35,10 @@ class PortfolioManagerConfig(AppConfig):
         health.register("books", check_books, thorough=True)
         health.register("markets", check_markets, thorough=True)
         health.register("reconciliation", check_breaks, thorough=True)
-<<<<<<< HEAD
-        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, snapshot_rate, stored_readings):
-=======
-        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, stored_readings, blueprint_import):
->>>>>>> main
+        for module in (
+            risk_days, book_snapshots, moves, fills, schedules, breaks, snapshot_rate, stored_readings,
+            blueprint_import,
+        ):  # fmt: skip
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")
