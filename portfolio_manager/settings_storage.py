@@ -7,10 +7,7 @@ Blueprint keeps both in files and moves them by the same flags as records: see `
 from __future__ import annotations
 
 import csv
-import io
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +17,12 @@ from django.db.models import Model, ProtectedError
 
 from friren.core.choices import AuditAction
 from friren.core.ids import natural_id
-from friren.core.numbers import plain
 from friren.errors import DatabaseUnavailableError, RejectedRecordError
 from friren.persistence.audit import record_change
 from friren.persistence.handlers import one_commit
 from friren.persistence.recorder import Recorder
+from portfolio_manager.blueprint_export import write_settings
 from portfolio_manager.models import RiskConfig, Strategy
-from trading_engine.data.atomic_files import replacing
 from trading_engine.data.importers.parsed import UnreadableFileError
 from trading_engine.data.prescient import Column, Table, place_of, record_of, register_table, table_named
 from trading_engine.data.prescient.tables import Kind, Mode
@@ -91,12 +87,7 @@ class SettingsFiles:
         """Write a file anew, whole or not at all; see `Storage.save`."""
         is_ = table_named(table)
         told = [record_of(is_, record)[0] for record in records]
-        with replacing(place_of(self.root, is_)) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            writer = csv.writer(text)
-            writer.writerow(is_.names)
-            writer.writerows([_cell(record[name]) for name in is_.names] for record in told)
-            text.detach()
+        write_settings(place_of(self.root, is_), is_.names, told)
         return Written(file=Side.STORED)
 
     def load(self, table: str) -> list[dict[str, Any]]:
@@ -223,14 +214,6 @@ def _new(name: str) -> Strategy:
 def _stored(row: Any, name: str, value: Any) -> Any:
     """Return a value as its column holds it: an empty text where nothing is told of one."""
     return "" if value is None and not row._meta.get_field(name).null else value
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else str(value)
 
 
 def _value(column: Column, cell: str | None) -> Any:
