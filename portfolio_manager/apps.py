@@ -19,6 +19,7 @@ class PortfolioManagerConfig(AppConfig):
             book_snapshots,
             risk_days,
             schedules,
+            snapshot_rate,
             stored_frames,
             stored_readings,
             transfers,
@@ -34,7 +35,10 @@ class PortfolioManagerConfig(AppConfig):
         health.register("books", check_books, thorough=True)
         health.register("markets", check_markets, thorough=True)
         health.register("reconciliation", check_breaks, thorough=True)
-        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, stored_readings, blueprint_import):
+        for module in (
+            risk_days, book_snapshots, moves, fills, schedules, breaks, snapshot_rate, stored_readings,
+            blueprint_import,
+        ):  # fmt: skip
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import random
 from collections.abc import Callable, Iterator
@@ -15,12 +16,15 @@ import friren
 from friren.core.ids import new_id
 from friren.errors import FrirenError
 from friren.operations import audit
+from portfolio_manager.booking.figures import book_figures
 from portfolio_manager.booking.health import check_books
 from portfolio_manager.booking.periods import standing
 from portfolio_manager.booking.pnl import PNL_KEYS
+from portfolio_manager.booking.profit_curve import advance_curve, read_curve
 from portfolio_manager.booking.state import last_seq, open_books
 from portfolio_manager.data_logger import PortfolioTracker
-from portfolio_manager.models import AccountState
+from portfolio_manager.explaining import explain_trade
+from portfolio_manager.models import AccountState, ProfitPeak
 from portfolio_manager.stored_equity import stored_equity
 from tests.books import at, uid
 from trading_engine.services import SentimentLogger, SignalLogger, TradeLogger
@@ -196,9 +200,20 @@ def readings(book: Book) -> dict[str, Any]:
     found["orders"] = list(trades.open_orders())
     found["positions"] = list(tracker.get_current_positions())
     found["equity"] = stored_equity(book.account, dict.fromkeys(("AAPL", "MSFT", "SAP"), D(100)))
+    found["figures"] = book_figures(book.account.id, using="default")
+    ProfitPeak.objects.all().delete()
+    advance_curve(book.account.id, using="default")
+    found["curve"] = read_curve(book.account.id, using="default")
+    told = found["history"]
+    found["explained"] = [_untimed(explain_trade(trade.id)) for trade in (*told[:4], *told[-4:])]
     for moment in (CLOSED, at(10_000)):
         found[f"standing at {moment}"] = _standing(book, moment)
     return found
+
+
+def _untimed(told: Any) -> Any:
+    seen = told.seen and dataclasses.replace(told.seen, as_of=None)
+    return dataclasses.replace(told, as_of=None, seen=seen)
 
 
 def _pnl(told: Any) -> Any:
