@@ -129,7 +129,10 @@ class _Work:
         back = self.direction == ArchiveDirection.UNARCHIVE
         done = dict(self.runs)
         with opened(*self.bundle.members, using=self.using) as cursor:
-            self.bundle.keeper.hold(owner, self.using)
+            # The rows of a page are few, but of a long history that hangs together all are walked through.
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            if not self.bundle.keeper.hold(owner, self.using) and not back:
+                return done
             picked = _picked(self.bundle, owner, page, self.span, self.using, back=back)
             # The rows refer to one another all round: the foreign keys are looked at when all of them have gone.
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")

@@ -15,6 +15,7 @@ from friren.errors import FrirenError
 from friren.operations import audit
 from friren.operations.archive import bundles as bundles_module
 from friren.operations.archive.bundles import bundles
+from friren.operations.archive.cold.copies import copy_bundle
 from friren.operations.archive.policies import all_policies
 from friren.operations.archive.service import archive, unarchive
 from portfolio_manager.data_logger import PortfolioTracker
@@ -197,3 +198,35 @@ def test_a_bot_trades_on_while_its_past_is_moved_there_and_back() -> None:
     assert failed == []
     assert book.loggers["books"].rebuild(check=True).differences == ()
     assert stored_books(book.account.id) == folded_books(book.account)
+
+
+def test_copies_of_archived_money_are_added_up_elsewhere_to_the_same_profit(tmp_path) -> None:
+    pytest.importorskip("pyarrow", reason="Parquet is pyarrow's, group data")
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB reads the files too, group data")
+    book = Book("copied", SHAPES[0], random.Random(5), episodes=9)
+    book.live_through()
+    arguments = ["archive", "--older-than", "2026-02-01", "--model", "Trade", "--cold", str(tmp_path)]
+
+    files = told(*arguments)["files"]
+
+    assert all(one["copy"] for one in files)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(realized_pnl), sum(commission) FROM archive.portfolio_manager_positionfill")
+        realized, commission = cursor.fetchone()
+        cursor.execute("SELECT sum(quantity * price) FROM archive.trading_engine_trade WHERE amount IS NULL")
+        (notional,) = cursor.fetchone()
+    with duckdb.connect() as other:
+        ask = f"SELECT sum(realized_pnl), sum(net_pnl) FROM '{tmp_path}/portfolio_manager_positionfill/*/*.parquet'"
+        assert other.execute(ask).fetchone() == (realized, realized - commission)
+        ask = f"SELECT sum(notional) FROM '{tmp_path}/trading_engine_trade/*/*.parquet'"
+        assert other.execute(ask).fetchone() == (notional,)
+    assert realized != 0
+    # A second copy writes nothing; what a killed run has left goes; and what came back is not in the copy any more.
+    left = next(tmp_path.glob("trading_engine_trade/*/*.parquet")).with_name("half.parquet")
+    left.write_bytes(b"PAR1")
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet") if path != left}
+    assert told(*arguments)["files"] == files
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == written
+    unarchive(["Trade"], until=LATER)
+    copy_bundle(bundles()[0], str(tmp_path), LATER)
+    assert list(tmp_path.rglob("*.parquet")) == []
