@@ -13,7 +13,7 @@ class PortfolioManagerConfig(AppConfig):
         from friren.operations import health
         from friren.operations.moves import register_moves
         from friren.persistence.policies import KindPolicy, register_policy
-        from portfolio_manager import archiving, book_snapshots, risk_days, schedules
+        from portfolio_manager import archiving, book_snapshots, risk_days, schedules, stored_readings
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
         from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
@@ -23,7 +23,7 @@ class PortfolioManagerConfig(AppConfig):
 
         health.register("books", check_books, thorough=True)
         health.register("reconciliation", check_breaks, thorough=True)
-        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks):
+        for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, stored_readings):
             module.register()
         register_series(AccountSnapshot)
         register_moves(TradeIdea, DecisionHistory, "trade_idea")

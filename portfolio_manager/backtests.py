@@ -7,29 +7,27 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
-
-from django.db import DEFAULT_DB_ALIAS
 
 import friren
 from friren.accounts import AccountHandle
 from friren.core.ids import new_id
 from friren.core.numbers import plain
-from friren.errors import FrirenError, RejectedRecordError
-from friren.persistence.answers import ask
-from portfolio_manager.accounting import Instrument, InstrumentType
+from friren.errors import RejectedRecordError
+from portfolio_manager.accounting import Instrument
 from portfolio_manager.analytics import performance
 from portfolio_manager.orchestrator import CycleSettings, TradingCycle
 from portfolio_manager.risk_gate import RiskGate
-from portfolio_manager.run_book import open_run_book
+from portfolio_manager.run_book import open_run_book, run_name
+from portfolio_manager.run_instruments import currency_of, instruments_of
+from portfolio_manager.run_outcome import fail_run, result_columns
 from portfolio_manager.run_report import RunReport
 from portfolio_manager.stored_books import check_stored_books
 from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
 from trading_engine.data.bars import Bar
-from trading_engine.models import Symbol
 from trading_engine.regime import DEFAULT_DETECTOR, RegimeDetector, VixCloses, create_detector
 from trading_engine.services import BacktestRecorder
 from trading_engine.strategies import Strategy, create_strategy
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 STARTING_CASH: Final = Decimal(100_000)
 COMMISSION: Final = Decimal(1)
 SIMULATED: Final = "SIMULATED"
-ACCOUNT_NAME_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +106,12 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
     began = time.perf_counter()
     strategies = _strategies(plan)
     detectors = {symbol: create_detector(plan.detector, vix=plan.vix) for symbol in plan.symbols}
-    instruments = _instruments(plan.symbols)
+    instruments = instruments_of(plan.symbols)
     run_id = new_id()
     account = open_run_book(
-        plan.account or _account_name(plan, run_id), starting_cash=plan.starting_cash, currency=_currency(instruments)
+        plan.account or run_name(plan.label or "+".join(plan.strategies), plan.symbols, run_id),
+        starting_cash=plan.starting_cash,
+        currency=currency_of(instruments),
     )
     with BacktestRecorder() as runs:
         _start(runs, plan, run_id, account, strategies, detector=detectors[plan.symbols[0]].name)
@@ -120,21 +119,13 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
             cycle, counts = _trade(plan, account, strategies, detectors, instruments, progress=progress)
             check_stored_books(account, cycle, runs.recorder)
             report = _report(plan, run_id, account, cycle, counts)
-            runs.finish_run(run_id, **_figures(report))
+            runs.finish_run(run_id, **result_columns(report))
         except BaseException as exc:
             # Whatever ended it, Ctrl-C included: a run must not look as if it were still going.
-            _fail(runs, run_id, exc)
+            fail_run(runs, run_id, exc)
             raise
         left = 0 if runs.recorder.drained() else runs.recorder.backlog
     return replace(report, journaled=left, seconds=time.perf_counter() - began)
-
-
-def _fail(runs: BacktestRecorder, run_id: UUID, reason: BaseException) -> None:
-    try:
-        runs.update_run_status(run_id, "FAILED", message=f"{type(reason).__name__}: {reason}".rstrip(": "))
-    except FrirenError:
-        # The reason is what the caller has to hear, not that it could not be stored either.
-        log.exception("the run %s could not be marked as failed", run_id)
 
 
 def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
@@ -147,36 +138,6 @@ def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
     if not made or not all(plan.series.values()):
         raise RejectedRecordError("series", list(plan.symbols), "at least one bar of every symbol")
     return made
-
-
-def _instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
-    def stored(alias: str) -> list[tuple[str, str, Decimal]]:
-        rows = Symbol.objects.using(alias).filter(ticker__in=symbols, venue="")
-        return list(rows.values_list("ticker", "currency", "multiplier"))
-
-    answer = ask(("instruments", tuple(symbols)), stored, using=DEFAULT_DB_ALIAS)
-    if answer.as_of is None:
-        log.warning("the database is away: all symbols are taken to be quoted in USD, with a multiplier of 1")
-    known = {ticker: (currency, multiplier) for ticker, currency, multiplier in answer.rows}
-    return {
-        symbol: Instrument(type=InstrumentType.EQUITY, key=symbol, currency=currency, multiplier=multiplier)
-        for symbol in symbols
-        for currency, multiplier in [known.get(symbol, ("USD", Decimal(1)))]
-    }
-
-
-def _currency(instruments: Mapping[str, Instrument]) -> str:
-    currencies = sorted({instrument.currency for instrument in instruments.values()})
-    if len(currencies) > 1:
-        # Rates are not invented: a book in one currency cannot say what it is worth in another.
-        raise RejectedRecordError("symbols", sorted(instruments), f"quoted in one currency, not {currencies}")
-    return currencies[0]
-
-
-def _account_name(plan: BacktestPlan, run_id: UUID) -> str:
-    what = f"{plan.label or '+'.join(plan.strategies)}-{'+'.join(plan.symbols)}"
-    # Many symbols do not fit into a name; the parameters of the run have them all.
-    return f"{what[: ACCOUNT_NAME_MAX - len(str(run_id)) - 1]}-{run_id}"
 
 
 def _start(
@@ -281,20 +242,3 @@ def _report(
         refusals=dict(cycle.refusals),
         performance=performance([plan.starting_cash, *(value for _, value in cycle.equity)], trips),
     )
-
-
-def _figures(report: RunReport) -> dict[str, Any]:
-    """Return the columns of BacktestResult; what has no column goes to detailed_metrics."""
-    figures = asdict(report.performance)
-    details = {name: figures.pop(name) for name in ("volatility", "value_at_risk")}
-    holding = figures.pop("avg_holding_days")
-    return {
-        **figures,
-        "avg_holding_period": holding,
-        "detailed_metrics": {
-            **details,
-            **{name: getattr(report, name) for name in ("bars", "signals", "orders", "trades", "regimes", "risk_days")},
-            "final_equity": plain(report.final_equity),
-            "refusals": dict(report.refusals),
-        },
-    }

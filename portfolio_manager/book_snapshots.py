@@ -15,9 +15,9 @@ from friren.core.models import Account
 from friren.errors import KeyReusedError
 from friren.persistence.codec import register_record
 from friren.persistence.facts import Fact, spec_of
-from friren.persistence.handlers import MissingRowError, register_handler
+from friren.persistence.handlers import MissingRowError, Verdict, one_by_batch, register_handler
 from friren.persistence.policies import KindPolicy, register_policy
-from friren.persistence.receipts import Receipt, WriteOutcome
+from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.models import PortfolioSnapshot
 from portfolio_manager.models.choices import SnapshotKind
 from trading_engine.told_records import Taken, register_judge, register_maker
@@ -34,7 +34,7 @@ FIGURES: Final = (
 def register() -> None:
     """Register the kind `portfolio_snapshot`."""
     register_record(KIND, {name: field.wire for name, field in spec_of(PortfolioSnapshot).fields.items()})
-    register_handler(KIND, _store, after=(Account,))
+    register_handler(KIND, one_by_batch(_store_all), batch=_store_all, after=(Account,))
     register_policy(KIND, KindPolicy(ordered=True))
     register_judge(KIND, _judge)
     register_maker(KIND, lambda account, told: book_snapshot(account, **told))
@@ -60,26 +60,46 @@ def snapshot_id(account: UUID, kind: str, point: dt.datetime | dt.date) -> UUID:
     return natural_id(KIND, account, kind, point)
 
 
-def _store(fact: Fact, *, using: str) -> Receipt:
-    told = dict(fact.values)
-    account = told.pop("account")
-    if not Account.objects.using(using).filter(pk=account).exists():
-        raise MissingRowError("account", account, "is not stored")
-    rows = PortfolioSnapshot.objects.using(using)
-    row = PortfolioSnapshot(id=fact.id, account_id=account, created_at=timezone.now(), **told)
-    held = rows.select_for_update(no_key=True).filter(pk=fact.id).first()
-    if held is None:
-        rows.bulk_create([row], ignore_conflicts=True)  # another writer may have been first
-        held = rows.select_for_update(no_key=True).get(pk=fact.id)
-        if held.created_at == row.created_at:
-            return Receipt(fact.id, WriteOutcome.STORED)
+def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> list[Verdict]:
+    del producer  # the table names none
+    accounts = {fact.values["account"] for fact in facts}
+    known = set(Account.objects.using(using).filter(id__in=accounts).values_list("id", flat=True))
+    verdicts: dict[int, Verdict] = {}
+    now = timezone.now()
+    # In one order for all, so two writers never wait for one another; and of two readings of a day the older first.
+    ordered = sorted(range(len(facts)), key=lambda place: (facts[place].id, facts[place].values["timestamp"]))
+    rows: dict[int, PortfolioSnapshot] = {}
+    first: dict[UUID, int] = {}
+    for place in ordered:
+        told = dict(facts[place].values)
+        account = told.pop("account")
+        if account not in known:
+            verdicts[place] = MissingRowError("account", account, "is not stored")
+            continue
+        rows[place] = PortfolioSnapshot(id=facts[place].id, account_id=account, created_at=now, **told)
+        first.setdefault(facts[place].id, place)
+    snapshots = PortfolioSnapshot.objects.using(using)
+    # Another writer may have been first: what is stored then bears another time.
+    snapshots.bulk_create([rows[place] for place in first.values()], ignore_conflicts=True)
+    locked = snapshots.select_for_update(no_key=True).filter(pk__in=list(first)).order_by("pk")
+    held = {row.pk: row for row in locked}
+    for place, row in rows.items():
+        mine = first[row.pk] == place and held[row.pk].created_at == now
+        verdicts[place] = WriteOutcome.STORED if mine else _replace(held[row.pk], row, using)
+    return [verdicts[place] for place in range(len(facts))]
+
+
+def _replace(held: PortfolioSnapshot, row: PortfolioSnapshot, using: str) -> Verdict:
+    """Let a newer reading of a day take the place of the stored one; what was seen at a moment stays."""
     after = _changes(held, row)
     if not after:
-        return Receipt(fact.id, WriteOutcome.DUPLICATE)
+        return WriteOutcome.DUPLICATE
     if held.kind != SnapshotKind.DAILY:
-        raise KeyReusedError("timestamp", row.timestamp, "a snapshot of this moment is stored with other figures")
-    rows.filter(pk=fact.id).update(**after)
-    return Receipt(fact.id, WriteOutcome.STORED)
+        return KeyReusedError("timestamp", row.timestamp, "a snapshot of this moment is stored with other figures")
+    PortfolioSnapshot.objects.using(using).filter(pk=held.pk).update(**after)
+    for name, value in after.items():
+        setattr(held, name, value)
+    return WriteOutcome.STORED
 
 
 def _changes(held: PortfolioSnapshot, row: PortfolioSnapshot) -> dict[str, Any]:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
 
 from friren.accounts import AccountHandle, find_account, open_account
-from friren.core.choices import Environment
+from friren.core.choices import Environment, PositionMode
 from friren.errors import ConfigurationError, RejectedRecordError
 from friren.persistence.answers import ask
 from trading_engine.models import BacktestRun
 
-__all__ = ["open_run_book"]
+__all__ = ["open_run_book", "run_name"]
+
+NAME_LENGTH_MAX: Final = 100
 
 
-def open_run_book(name: str, *, starting_cash: Decimal, currency: str) -> AccountHandle:
+def run_name(what: str, symbols: Sequence[str], run_id: UUID) -> str:
+    """Return the name of the books of a run: `<what>-<symbols>-<run id>`."""
+    # Many symbols do not fit into a name; the parameters of the run have them all.
+    told = f"{what}-{'+'.join(symbols)}"
+    return f"{told[: NAME_LENGTH_MAX - len(str(run_id)) - 1]}-{run_id}"
+
+
+def open_run_book(
+    name: str, *, starting_cash: Decimal, currency: str, position_mode: str = PositionMode.NETTING
+) -> AccountHandle:
     """
     Open the books of a run. Whether they have a run already is asked of the database, when the run is started.
 
@@ -28,7 +42,13 @@ def open_run_book(name: str, *, starting_cash: Decimal, currency: str) -> Accoun
         if runs.stale:
             rule = "must be new while the database is away, which alone knows whether these books have a run"
             raise RejectedRecordError("account", name, rule)
-    return open_account(name, environment=Environment.BACKTEST, starting_cash=starting_cash, base_currency=currency)
+    return open_account(
+        name,
+        environment=Environment.BACKTEST,
+        starting_cash=starting_cash,
+        base_currency=currency,
+        position_mode=position_mode,
+    )
 
 
 def _was_opened(name: str) -> bool:

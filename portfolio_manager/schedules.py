@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from friren.environment import Environment
 from friren.operations import jobs
@@ -10,6 +11,9 @@ from friren.operations import jobs
 __all__ = ["register"]
 
 env = Environment(os.environ)
+
+# What is evaluated is what was collected.
+DECIDING: Final = "deciding"
 
 
 def register() -> None:
@@ -21,4 +25,13 @@ def register() -> None:
     jobs.register(
         "rejected_ideas", "evaluate_rejected",
         cron=env.text("SCHEDULE_REJECTED_IDEAS", default="45 6 * * *"), variable="SCHEDULE_REJECTED_IDEAS",
+    )  # fmt: skip
+    # Without a watchlist there is nothing to collect, and without a strategy nobody to ask.
+    jobs.register(
+        "snapshots", "collect_snapshots",
+        cron=env.text("SCHEDULE_SNAPSHOTS", default="2 * * * *"), variable="SCHEDULE_SNAPSHOTS", lock=DECIDING,
+    )  # fmt: skip
+    jobs.register(
+        "strategies", "evaluate_strategies",
+        cron=env.text("SCHEDULE_STRATEGIES", default="7 * * * *"), variable="SCHEDULE_STRATEGIES", lock=DECIDING,
     )  # fmt: skip

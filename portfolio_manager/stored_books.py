@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from django.db import DatabaseError, connections
 
@@ -13,17 +14,32 @@ from friren.core.numbers import plain
 from friren.errors import DatabaseUnavailableError, FrirenError
 from friren.persistence.recorder import Recorder
 from friren.persistence.retry import Phase, Verdict, judge
-from portfolio_manager.orchestrator import TradingCycle
 from portfolio_manager.stored_equity import stored_equity
+from portfolio_manager.trading_book import TradingBook
 
-__all__ = ["check_stored_books"]
+__all__ = ["Traded", "check_stored_books"]
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 2
 
 
-def check_stored_books(account: AccountHandle, cycle: TradingCycle, recorder: Recorder) -> bool:
+class Traded(Protocol):
+    """Who traded: a fold in memory, the last close by symbol, and how to mark what is stored."""
+
+    @property
+    def book(self) -> TradingBook:
+        """The fold that was traded on."""
+
+    @property
+    def closes(self) -> Mapping[str, Decimal]:
+        """Last close by symbol."""
+
+    def mark_stored(self, *, using: str) -> None:
+        """Book what was stored, and mark the stored positions at the last closes."""
+
+
+def check_stored_books(account: AccountHandle, cycle: Traded, recorder: Recorder) -> bool:
     """
     Wait until everything is stored, book it, mark it, and compare it with the fold of `cycle`.
 
@@ -46,7 +62,7 @@ def check_stored_books(account: AccountHandle, cycle: TradingCycle, recorder: Re
     return True
 
 
-def _stored_equity(account: AccountHandle, cycle: TradingCycle, recorder: Recorder) -> Decimal | None:
+def _stored_equity(account: AccountHandle, cycle: Traded, recorder: Recorder) -> Decimal | None:
     """Book and mark what is stored, and return what it is worth; None while the database is away."""
     for _attempt in range(ATTEMPTS):
         try:

@@ -7,7 +7,18 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
-from portfolio_manager.accounting import Cash, Fill, Fold, InstrumentType, Mark, PositionState, Side, exact_sum, mark
+from portfolio_manager.accounting import (
+    Fact,
+    Fill,
+    Fold,
+    InstrumentType,
+    Mark,
+    PositionMode,
+    PositionState,
+    Side,
+    exact_sum,
+    mark,
+)
 from portfolio_manager.analytics import RoundTrip
 
 __all__ = ["TradingBook"]
@@ -18,25 +29,32 @@ class TradingBook:
     Cash, positions and marks of one account, by the same arithmetic as the stored books.
 
     Reading it costs no query, so a database that is slow or away does not change what is traded.
+
+    Attributes:
+        realized, commission: of all positions, since the book began; commission is not in `realized`.
+        fills: how many were folded in.
     """
 
-    def __init__(self, *, base_currency: str = "USD") -> None:
+    def __init__(self, *, base_currency: str = "USD", position_mode: str = PositionMode.NETTING) -> None:
         """
         Args:
             base_currency: of the account; cash in other currencies is kept apart and buys nothing.
+            position_mode: of the account.
         """
-        self._fold = Fold(base_currency=base_currency)
+        self._fold = Fold(base_currency=base_currency, position_mode=position_mode)
         self._currency = base_currency
         self._balances: dict[str, Decimal] = {}
         self._positions: dict[UUID, PositionState] = {}
         self._closes: dict[int | str, Decimal] = {}
+        self.realized = self.commission = ZERO
+        self.fills = 0
 
     @property
     def cash(self) -> Decimal:
         """The balance in the base currency: the sum of its ledger."""
         return self._balances.get(self._currency, ZERO)
 
-    def apply(self, fact: Fill | Cash) -> None:
+    def apply(self, fact: Fact) -> None:
         """
         Fold one fact in; facts come in the order of time.
 
@@ -46,7 +64,13 @@ class TradingBook:
         effect = self._fold.apply(fact)
         for line in effect.entries:
             self._balances[line.currency] = CONTEXT.add(self._balances.get(line.currency, ZERO), line.amount)
-        self._positions.update(effect.positions)
+        for key, position in effect.positions.items():
+            before = self._positions.get(key)
+            realized, commission = (before.realized_pnl, before.commission) if before else (ZERO, ZERO)
+            self.realized = exact_sum((self.realized, position.realized_pnl, realized.copy_negate()))
+            self.commission = exact_sum((self.commission, position.commission, commission.copy_negate()))
+            self._positions[key] = position
+        self.fills += isinstance(fact, Fill)
 
     def take_close(self, symbol: str, close: Decimal) -> None:
         """Take the last close of a symbol."""
@@ -58,6 +82,10 @@ class TradingBook:
             if position.instrument.key == symbol and position.strategy == strategy and position.side == Side.LONG:
                 return position.quantity
         return ZERO
+
+    def open_positions(self) -> list[PositionState]:
+        """Return what is held now."""
+        return list(self._fold.open_positions())
 
     def positions(self) -> list[PositionState]:
         """Return every position there was, open and closed, in the order they were opened."""

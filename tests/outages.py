@@ -15,6 +15,8 @@ from tests.servers import ThrowAwayServer
 
 # What a test logs during an outage. Fewer keep a slow machine's run short; the figure to show is 10,000.
 TRADES = int(os.environ.get("FRIREN_TEST_TRADES") or 10_000)
+# Cycles of paper trading while the database is killed. The figure to show is 100.
+CYCLES = int(os.environ.get("FRIREN_TEST_CYCLES") or 10)
 
 
 def _processes(server: ThrowAwayServer) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class Tree:
     """
 
     def __init__(self, root: Path, *, trades: int = 6) -> None:
-        self.root = root
+        self.root, self._written = root, 0
         self.signals = [self._signal(number) for number in range(trades)]
         self.trades = [self._trade(signal, number) for number, signal in enumerate(self.signals)]
         self.positions = [self._position(trade) for trade in self.trades]
@@ -33,6 +34,37 @@ class Tree:
                     "signals": copy.deepcopy(self.signals),
                 }
             ]
+        }
+
+        self.raw_events = [self._event(number) for number in range(trades + 2)]
+        self.events = [{**event, "days_until_end": 110} for event in self.raw_events[:trades]]
+        self.markets = [self._market(signal) for signal in self.signals]
+
+    @staticmethod
+    def _event(number: int) -> dict[str, Any]:
+        return {
+            "id": f"{23656 + number}",
+            "slug": f"event-{number}",
+            "title": "Super Bowl Champion 2026",
+            "startDate": "2025-05-01T20:30:33.749654Z",
+            "endDate": "2026-02-08T12:00:00Z",
+            "liquidity": 22924218.59881,
+            "volume": 311846722.482737 + number,
+            "volume24hr": 59738785.64991311,
+            "tags": [{"id": "1", "label": "Sports"}],
+        }
+
+    @staticmethod
+    def _market(signal: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": signal["market_id"],
+            "question": signal["market_question"],
+            "outcomes": '["Yes", "No"]',
+            "outcomePrices": json.dumps([str(signal["yes_price"]), str(signal["no_price"])]),
+            "liquidity": "1758359.76599",
+            "volume": "23286094.862589",
+            "volume24hr": 10374216.164318996,
+            "conditionId": f"0x{signal['market_id']}",
         }
 
     @staticmethod
@@ -127,7 +159,10 @@ class Tree:
         self.history.append(self._day(1))
 
     def write(self) -> Path:
-        """Write all files as Prescient does, and return the root."""
+        """Write all files as Prescient does, in the order of its cycle, and return the root."""
+        self._write("events/raw_events_backup.json", self.raw_events)
+        self._write("events/filtered_events.json", self.events)
+        self._write("markets/filtered_markets.json", self.markets)
         self._write("trades/paper_trades.json", self.trades)
         self._write("trades/portfolio.json", self.portfolio)
         self._write("trades/current_signals.json", self.signals)
@@ -140,3 +175,7 @@ class Tree:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+        # When it was written, by the clock of what stands in it; one after the other.
+        self._written += 1
+        at = START.replace(tzinfo=dt.UTC) + dt.timedelta(days=len(self.history), seconds=self._written % 8)
+        os.utime(path, (at.timestamp(), at.timestamp()))

@@ -12,7 +12,7 @@ class TradingEngineConfig(AppConfig):
         # Models and handlers can be imported only now.
         from friren.operations.moves import register_moves
         from friren.persistence.facts import register_natural_key
-        from trading_engine import archiving, handlers, health
+        from trading_engine import archiving, handlers, health, schedules
         from trading_engine.models import Order, OrderStatusEvent, Symbol, Trade, TradeStatusEvent, TradingPair
         from trading_engine.pairs.keys import pairs_by_key
         from trading_engine.symbols import symbols_by_key
@@ -22,5 +22,6 @@ class TradingEngineConfig(AppConfig):
         handlers.register()
         health.register_all()
         archiving.register_all()
+        schedules.register()
         register_moves(Order, OrderStatusEvent, "order")
         register_moves(Trade, TradeStatusEvent, "trade")

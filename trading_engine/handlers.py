@@ -15,6 +15,7 @@ from friren.persistence.handlers import MissingRowError, insert, register_handle
 from friren.persistence.policies import KindPolicy, register_policy
 from friren.persistence.receipts import Receipt, WriteOutcome
 from trading_engine import (
+    current_rows,
     prediction_outcomes,
     prediction_references,
     run_records,
@@ -47,7 +48,7 @@ def register() -> None:
     register_handler("regime_history", store_regime, makes=MarketRegime)
     modules = (
         signal_moves, signal_records, prediction_outcomes, sentiment_links, run_records, price_records, snapshot_series,
-        pair_records, prediction_references, system_notes,
+        pair_records, prediction_references, system_notes, current_rows,
     )  # fmt: skip
     for module in modules:
         module.register()

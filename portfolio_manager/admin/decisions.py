@@ -25,6 +25,7 @@ from portfolio_manager.data_logger import TradeIdeaService
 from portfolio_manager.ideas.moves import switch_fact
 from portfolio_manager.models import AccountSnapshot, DecisionHistory, IdeaOutcome, RiskConfig, Strategy, TradeIdea
 from portfolio_manager.models.choices import DecisionAction
+from portfolio_manager.models.conditions import NAMES
 from trading_engine.admin.shared import DECISIONS, SYMBOL_FILTER
 from trading_engine.models import (
     CalendarSnapshot,
@@ -157,6 +158,15 @@ class IdeaOutcomeAdmin(ReadOnlyAdmin):
     sortable_by = ("due_at",)
 
 
+# How each part of a strategy is written.
+WRITTEN: Final = {
+    "entry_conditions": 'All must hold: {"direction": "long", "when": ["rsi_14 < 30", "close > sma_200"], '
+    '"confidence": 0.8}. Known are ' + ", ".join(NAMES) + ".",
+    "exit_rules": 'In average ranges (atr) from the entry: {"stop_atr": 2, "target_atr": 4, "hold": "5d"}.',
+    "forbidden_conditions": 'None may hold: {"when": ["atr > 20"]}.',
+}
+
+
 @admin.register(Strategy)
 class StrategyAdmin(ReferenceAdmin):
     group = DECISIONS
@@ -166,6 +176,12 @@ class StrategyAdmin(ReferenceAdmin):
     search_fields = ("name", "id")
     ordering = ("name",)
     managed = ("id", "created_at", "updated_at")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in WRITTEN:
+            field.help_text = WRITTEN[db_field.name]
+        return field
 
 
 @admin.register(RiskConfig)

@@ -8,9 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from friren.core.numbers import CONTEXT, ZERO
+from portfolio_manager.booking.books import catch_up
 from portfolio_manager.booking.database import query
+from portfolio_manager.booking.reads import is_pending
 
-__all__ = ["BookFigures", "HeldFigures", "book_figures", "held_figures"]
+__all__ = ["BookFigures", "HeldFigures", "account_figures", "book_figures", "held_figures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +92,14 @@ def held_figures(account: UUID, *, using: str) -> HeldFigures:
 def _figures(account: UUID, names: tuple[str, ...], only: str, using: str) -> dict[str, Any]:
     rows = query(using, _FIGURES.format(only=only), {"account": account})
     return dict(zip(names, rows[0], strict=False)) if rows else dict.fromkeys(names, ZERO) | dict.fromkeys(_COUNTS, 0)
+
+
+def account_figures(account: UUID, *, using: str) -> dict[str, Any]:
+    """Return how an account stands, as an AccountSnapshot tells it; what is not booked yet is booked before."""
+    if is_pending(account, using=using):
+        catch_up(account, using=using)
+    held = held_figures(account, using=using)
+    return {
+        "balance": held.balance, "equity": held.value, "margin_used": held.margin, "margin_free": held.margin_free,
+        "open_pl": held.unrealized, "open_positions": held.open_positions,
+    }  # fmt: skip

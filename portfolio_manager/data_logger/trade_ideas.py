@@ -16,9 +16,7 @@ from friren.errors import RejectedRecordError
 from friren.persistence import checks
 from friren.persistence.facts import Fact, make_fact, spec_of
 from friren.persistence.receipts import Receipt, WriteOutcome
-from portfolio_manager.booking import catch_up
-from portfolio_manager.booking.figures import held_figures
-from portfolio_manager.booking.reads import is_pending
+from portfolio_manager.booking.figures import account_figures
 from portfolio_manager.data_logger.idea_reads import IdeaReads
 from portfolio_manager.ideas.evaluation import IdeaReceipt, evaluate_idea, execute_idea, order_id_of
 from portfolio_manager.ideas.facts import (
@@ -246,13 +244,7 @@ class TradeIdeaService(IdeaReads):
         """Return how the account stands; nothing where the idea is stored, for then that was then."""
         if TradeIdea.objects.using(alias).filter(pk=key).exists():
             return {}
-        if is_pending(self.account.id, using=alias):
-            catch_up(self.account.id, using=alias)
-        held = held_figures(self.account.id, using=alias)
-        return {
-            "balance": held.balance, "equity": held.value, "margin_used": held.margin,
-            "margin_free": held.margin_free, "open_pl": held.unrealized, "open_positions": held.open_positions,
-        }  # fmt: skip
+        return account_figures(self.account.id, using=alias)
 
     def _stored(self, key: UUID, alias: str) -> list[TradeIdea]:
         ideas = TradeIdea.objects.using(alias).filter(pk=key, account=self.account.id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, Final
+from decimal import Decimal
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,13 +13,14 @@ from django.db.models import Q
 
 from friren.core.fields import BoundedDecimalField, MoneyField, QuantityField, RatioField
 from friren.core.ids import new_id
+from portfolio_manager.models.conditions import number_of, problems_of
 
 __all__ = ["CAPS", "RiskConfig", "Strategy"]
 
 # The limits of RiskConfig that a strategy may narrow for its own ideas.
 CAPS: Final = ("max_lot_size", "max_concurrent_trades")
-# What a session window says; times are "HH:MM" in its time zone.
-WINDOW_KEYS: Final = frozenset({"days", "start", "end", "timezone"})
+# What is checked by `problems_of`.
+CONFIGURED: Final = ("session_windows", "entry_conditions", "exit_rules", "forbidden_conditions", "risk_caps")
 
 
 class Strategy(models.Model):
@@ -72,16 +73,12 @@ class Strategy(models.Model):
     def clean(self) -> None:
         """Refuse a configuration that no reader could make sense of."""
         super().clean()
-        errors: dict[str, str] = {}
-        for name in ("entry_conditions", "exit_rules", "forbidden_conditions", "risk_caps"):
-            if not isinstance(getattr(self, name), dict):
-                errors[name] = "a JSON object is wanted"
-        if not _are_windows(self.session_windows):
-            errors["session_windows"] = f"a list of objects with {', '.join(sorted(WINDOW_KEYS))} is wanted"
+        found = ((name, problems_of(name, getattr(self, name))) for name in CONFIGURED)
+        errors = {name: problem for name, problem in found if problem}
         if any(not symbol.strip() for symbol in self.allowed_symbols or []):
             errors["allowed_symbols"] = "a ticker must not be empty"
         if "risk_caps" not in errors:
-            wrong = [name for name in CAPS if name in self.risk_caps and _cap(self.risk_caps[name]) is None]
+            wrong = [name for name in CAPS if name in self.risk_caps and number_of(self.risk_caps, name) is None]
             if wrong:
                 errors["risk_caps"] = f"{wrong[0]} must be a number, 0 or more"
         if errors:
@@ -89,21 +86,7 @@ class Strategy(models.Model):
 
     def cap(self, name: str) -> Decimal | None:
         """Return a limit that the strategy narrows; None where it does not."""
-        return _cap(self.risk_caps[name]) if name in self.risk_caps else None
-
-
-def _are_windows(given: Any) -> bool:
-    return isinstance(given, list) and all(isinstance(one, dict) and not one.keys() - WINDOW_KEYS for one in given)
-
-
-def _cap(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and number >= 0 else None
+        return number_of(self.risk_caps, name)
 
 
 class RiskConfig(models.Model):

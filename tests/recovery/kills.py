@@ -48,9 +48,9 @@ REMOVING = [
 ]
 # Function, moment, which call, and whether the restored data are in place afterwards.
 RESTORING = [
-    (f"{_BACKUP}.rewinding:whole_chain", "after", 1, False),
+    (f"{_BACKUP}.finding:whole_chain", "after", 1, False),
     (f"{_BACKUP}.staging:_lay", "after", 1, False),
-    (f"{_BACKUP}.rewinding:stage_wal", "after", 1, False),
+    (f"{_BACKUP}.finding:stage_wal", "after", 1, False),
     (f"{_BACKUP}.unpacking:_unpack", "after", 1, False),
     (f"{_BACKUP}.rewinding:unpack_chain", "after", 1, False),
     (f"{_BACKUP}.recovering:_look", "before", 1, False),

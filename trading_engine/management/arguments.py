@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,8 +19,12 @@ from trading_engine.data.importers.cells import decimal_cell
 from trading_engine.data.importers.stamps import DateFormat, date_format_of, read_wall, zone_of
 
 __all__ = [
-    "balance", "cash", "date_format", "day", "moment", "price_source", "ticker", "timeframe", "timezone", "watched",
+    "balance", "cash", "date_format", "day", "moment", "positive", "price_source", "ticker", "timeframe", "timezone",
+    "watched",
 ]  # fmt: skip
+
+# Far more rounds or checks than anybody waits for.
+COUNT_MAX: Final = 10_000
 
 
 def _usage(error: RejectedRecordError) -> argparse.ArgumentTypeError:
@@ -33,6 +38,13 @@ def timezone(text: str) -> str:
     except RejectedRecordError as exc:
         raise _usage(exc) from exc
     return text
+
+
+def positive(text: str) -> int:
+    """Return a whole number from 1; wrong usage if it is none."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= COUNT_MAX):
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number from 1 to {COUNT_MAX}")
+    return int(text)
 
 
 def date_format(text: str) -> str:

@@ -17,7 +17,7 @@ from trading_engine.data.importers.parsed import Issue, UnreadableFileError
 from trading_engine.data.importers.records import Book, Entry, Fields, ReadFiles, SourceFile, Told, entry_of
 from trading_engine.data.importers.tables import header_of, rows_of
 
-__all__ = ["read_pyfolio"]
+__all__ = ["read_pyfolio", "ticker_of"]
 
 VENUE: Final = "pyfolio"
 # Both are sums of binary floats; what a backtest begins with is money.
@@ -88,11 +88,16 @@ def _entries(file: SourceFile, *, stamp: str) -> Iterator[Entry | Issue]:
                 yield from entry_of(row.values, row.line, "", partial(_tell, stamp=stamp, ordinals=ordinals))
 
 
+def ticker_of(text: str) -> str:
+    """Return the ticker of an asset, which zipline writes out as Equity(24 [AAPL])."""
+    asset = _ASSET.fullmatch(text)
+    return asset["symbol"] if asset else text
+
+
 def _tell(fill: Fields, *, stamp: str, ordinals: Ordinals) -> list[Told]:
     moment = fill.moment(stamp)
     said = fill.text("symbol") or fill.text("sid", required=True)
-    asset = _ASSET.fullmatch(said)
-    symbol = asset["symbol"] if asset else said
+    symbol = ticker_of(said)
     # Fills have no ids here: which one of its symbol and moment it is, whatever stands in the row.
     key = f"{moment.isoformat()}:{symbol}"
     key = f"{key}:{ordinals.next(key)}"

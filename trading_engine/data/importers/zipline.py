@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +17,11 @@ from friren.errors import RejectedRecordError
 from trading_engine.data.importers.json_stream import BrokenJsonError, Item, asked_for, path_text, walk
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError
 from trading_engine.data.importers.records import Book, Entry, Fields, ReadFiles, SourceFile, Told, entry_of, opened
+from trading_engine.data.splits import ratio_of_split
 
 __all__ = ["read_zipline"]
 
 VENUE: Final = "zipline"
-# 7 for 1, 3 for 2, 1 for 20: what is no such ratio is no split.
-_RATIO_TERM_MAX: Final = 100
 _LISTS: Final = ("orders", "transactions", "positions")
 
 
@@ -138,18 +136,16 @@ def _splits(symbol: str, run: _Run) -> Iterator[Entry | Issue]:
             fills = CONTEXT.add(fills, bought[place][1])
             place += 1
         if before and CONTEXT.add(before, fills) != amount:
-            yield _split(symbol, Fraction(CONTEXT.subtract(amount, fills)) / Fraction(before), session, item)
+            yield _split(symbol, ratio_of_split(before, CONTEXT.subtract(amount, fills)), session, item)
         before = amount
 
 
-def _split(symbol: str, ratio: Fraction, session: dt.datetime, item: Item) -> Entry | Issue:
+def _split(symbol: str, ratio: Decimal | None, session: dt.datetime, item: Item) -> Entry | Issue:
     path = path_text(item.path)
-    terms = (ratio.numerator, ratio.denominator)
-    told = CONTEXT.divide(Decimal(terms[0]), Decimal(terms[1]))
-    if ratio <= 0 or max(terms) > _RATIO_TERM_MAX or Fraction(told) != ratio:
+    if ratio is None:
         rule = "what is held changes by no fill, and by no ratio of a split"
         return Issue(item.line, "amount", str(item.value.get("amount")), rule, path=path)
     # Before whatever was traded on that day.
     at = dt.datetime.combine(session.date(), dt.time(), tzinfo=dt.UTC)
-    action = {"symbol": symbol, "kind": "SPLIT", "ratio": told, "effective_at": at, "source": VENUE}
+    action = {"symbol": symbol, "kind": "SPLIT", "ratio": ratio, "effective_at": at, "source": VENUE}
     return Entry(item.line, path, [Told("corporate_action", action)])

@@ -169,6 +169,11 @@ _EVENTS: Final = (
     Column("days_until_end", Kind.COUNT),
     *_data("event_data", compared=False),
 )
+# Prescient reckons how long an event still lasts when it filters.
+_RAW_EVENTS: Final = tuple(
+    Column("days_until_end", Kind.COUNT, compared=False) if column.name == "days_until_end" else column
+    for column in _EVENTS
+)
 _MARKETS: Final = (
     *_text("market_id", aliases=("id",), required=True),
     *_text("question", required=True),
@@ -191,7 +196,7 @@ TABLES: Final = (
         _SIGNAL,
     ),
     Table(
-        "raw_events", "events/raw_events_backup.json", "markets", Mode.OVERWRITE, ("event_id",), _EVENTS,
+        "raw_events", "events/raw_events_backup.json", "markets", Mode.OVERWRITE, ("event_id",), _RAW_EVENTS,
         whole="event_data",
     ),
     Table(

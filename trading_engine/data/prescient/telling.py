@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,18 +12,21 @@ from friren.errors import RejectedRecordError
 from trading_engine.data.importers.records import Told
 from trading_engine.data.prescient.tables import Table
 
-__all__ = ["CLOSED", "EXIT", "VENUE", "shares_of", "told_of"]
+__all__ = ["CLOSED", "EXIT", "VENUE", "current_rows", "shares_of", "told_of"]
 
 # Of the fills that Prescient's trades become: the venue, and what follows the id of a trade in that of its end.
 VENUE: Final = "prescient"
 EXIT: Final = ":exit"
 CLOSED: Final = "closed"
+_SIZE: Final = ("liquidity", "volume", "volume24hr")
 _ENDS: Final = {"buy_yes": "sell_yes", "buy_no": "sell_no"}
 
 Record = Mapping[str, Any]
 
 
-def told_of(table: Table, record: Record, *, batch: dt.datetime | None = None) -> list[Told]:
+def told_of(
+    table: Table, record: Record, *, batch: dt.datetime | None = None, at: dt.datetime | None = None
+) -> list[Told]:
     """
     Return the facts that a record tells of.
 
@@ -32,13 +35,27 @@ def told_of(table: Table, record: Record, *, batch: dt.datetime | None = None) -
 
     Args:
         batch: of a signal: when the signals that stand together were given; its own time unless given.
+        at: of an event or a market, aware: when its file was written. Of two tellings the later holds.
 
     Raises:
         RejectedRecordError: a column says what no fact can be made of.
     """
     if table.name == "signals":
         return _signal(record, batch or record["timestamp"])
+    if table.stage == "markets":
+        return _market(record, at) if table.name == "markets" else _event(record, at, filtered=table.name == "events")
     return _TELL[table.name](record)
+
+
+def current_rows(table: Table, keys: Sequence[Any], at: dt.datetime) -> Told:
+    """
+    Return what tells which rows of a table that is overwritten are the current ones.
+
+    Args:
+        keys: of the records; of signals the moment that they were given together, if there are any.
+        at: when they became it, aware.
+    """
+    return Told("current_rows", {"table": table.name, "keys": [str(key) for key in keys], "at": at})
 
 
 def shares_of(record: Record) -> Decimal:
@@ -131,6 +148,34 @@ def _signal(record: Record, batch: dt.datetime) -> list[Told]:
         key = {name: told[name] for name in ("market", "signal_type", "timestamp", "venue")}
         moved = {**key, "at": record["executed_at"], "external_id": record["trade_id"]}
         found.append(Told("signal_move", moved))
+    return found
+
+
+def _event(record: Record, at: dt.datetime | None, *, filtered: bool) -> list[Told]:
+    names = ("event_id", "title", "slug", *_SIZE, "days_until_end", "event_data")
+    told = {
+        **{name: record[name] for name in names},
+        "starts_at": record["start_date"],
+        "ends_at": record["end_date"],
+        "is_filtered": filtered,
+        "told_at": at,
+    }
+    return [Told("prediction_event", told)]
+
+
+def _market(record: Record, at: dt.datetime | None) -> list[Told]:
+    figures = {name: record[name] for name in (*_SIZE, "yes_price", "no_price", "market_conviction")}
+    told = {
+        **figures,
+        **{name: record[name] for name in ("market_id", "question", "event_title", "market_data")},
+        "event": record["event_id"],
+        "event_ends_at": record["event_end_date"],
+        "is_filtered": True,
+        "told_at": at,
+    }
+    found = [Told("prediction_market", told)]
+    if at is not None and any(value is not None for value in figures.values()):
+        found.append(Told("prediction_market_snapshot", {**figures, "market": record["market_id"], "timestamp": at}))
     return found
 
 

@@ -167,7 +167,7 @@ def test_there_is_one_risk_configuration_and_no_second(client) -> None:
         ("risk_caps", '{"max_lot_size": "many"}', "max_lot_size must be a number, 0 or more"),
         ("risk_caps", '{"max_lot_size": -1}', "max_lot_size must be a number, 0 or more"),
         ("risk_caps", "[]", "a JSON object is wanted"),
-        ("session_windows", '[{"from": "09:30"}]', "a list of objects with"),
+        ("session_windows", '[{"from": "09:30"}]', "a window has days, end, start, timezone"),
         ("entry_conditions", '"rsi < 30"', "a JSON object is wanted"),
         ("rr_expectation", "-1", "must be between 0 and 9999"),
         ("name", "", "This field is required."),

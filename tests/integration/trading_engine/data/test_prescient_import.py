@@ -15,7 +15,7 @@ from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.models import AccountState, PortfolioSnapshot, Position
 from tests.prescient_tree import Tree
 from trading_engine.management.commands.import_data import Command
-from trading_engine.models import Signal, SignalArchive, Trade
+from trading_engine.models import PredictionEvent, PredictionMarket, Signal, SignalArchive, Trade
 
 D = Decimal
 COUNTS = ("imported", "updated", "duplicates", "conflicts", "rejected")
@@ -48,9 +48,12 @@ def test_a_tree_goes_in_once(tree):
 
     first, second = run(root), run(root.parent)
 
-    # Six trades, the portfolio, a day, six signals and their archive.
-    assert (first[0], counts(first[1])) == (0, (15, 0, 0, 0, 0)), first
-    assert (second[0], counts(second[1])) == (0, (0, 0, 15, 0, 0)), second
+    # Six trades, the portfolio, a day, six signals and their archive, eight events, of which six are told twice, six
+    # markets with a snapshot each; and which signals, events (two files) and markets are the current ones.
+    assert (first[0], counts(first[1])) == (0, (39, 6, 0, 0, 0)), first
+    assert (second[0], counts(second[1])) == (0, (0, 0, 45, 0, 0)), second
+    assert PredictionEvent.objects.filter(is_filtered=True).count() == 6
+    assert PredictionMarket.objects.get(market_id="634160").market_data["conditionId"] == "0x634160"
     trade = Trade.objects.get(external_id="trade_20251020_170245_634160")
     assert (trade.action, trade.price, trade.amount, trade.market_id) == ("buy_no", D("0.547"), 100, "634160")
     assert (trade.confidence_score, trade.event_id, trade.venue) == (D("0.047"), "23657", "prescient")
@@ -80,9 +83,10 @@ def test_a_later_snapshot_of_the_tree_moves_what_has_moved(tree):
     code, report, errors = run(tree.write())
     again = run(tree.root)
 
-    # Two ends of positions, the new reading of the portfolio and a day; a signal was executed.
-    assert (code, counts(report)) == (0, (4, 1, 14, 0, 0)), (report, errors)
-    assert counts(again[1]) == (0, 0, 19, 0, 0)
+    # Two ends of positions, the new reading of the portfolio, a day, six snapshots of markets; a signal was executed,
+    # and four files stand anew.
+    assert (code, counts(report)) == (0, (10, 5, 34, 0, 0)), (report, errors)
+    assert counts(again[1]) == (0, 0, 49, 0, 0)
     ended = Trade.objects.get(external_id="trade_20251020_170245_634159:exit")
     assert (ended.action, ended.price, ended.source_pnl) == ("sell_yes", 1, D(49))
     signal = Signal.objects.get(market_id="634159")
@@ -98,7 +102,7 @@ def test_a_changed_fact_is_kept_as_a_conflict(tree):
 
     code, report, _errors = run(tree.write())
 
-    assert (code, counts(report)) == (0, (0, 0, 13, 2, 0))
+    assert (code, counts(report)) == (0, (0, 0, 43, 2, 0))
     fields = {row["kind"]: row["fields"] for row in report["conflict_rows"]}
     assert fields["trade"]["price"] == {"stored": "0.584", "told": "0.585"}
     assert fields["signal"] == {"amount": {"stored": "100", "told": "200"}}
@@ -127,7 +131,7 @@ def test_a_broken_record_is_named_and_the_rest_goes_in(tree, break_it, field, pa
     assert (code, report["rejected"]) == (0, 1)
     assert (row["field"], row["path"]) == (field, path)
     assert row["line"] > 1
-    assert report["imported"] >= 14
+    assert report["imported"] >= 38
 
 
 def test_a_file_that_breaks_off_is_named_and_what_stands_before_goes_in(tree):
@@ -150,8 +154,8 @@ def test_a_dry_run_counts_and_stores_nothing(tree):
     tree.next_day()
     after = run(tree.write(), "--dry-run")
 
-    assert counts(before[1]) == (15, 0, 0, 0, 0)
-    assert counts(after[1]) == (4, 1, 14, 0, 0)
+    assert counts(before[1]) == (45, 0, 0, 0, 0)
+    assert counts(after[1]) == (10, 5, 34, 0, 0)
     assert Trade.objects.count() == 6
 
 
