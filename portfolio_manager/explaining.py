@@ -152,7 +152,7 @@ def explain_trade(key: UUID, *, account: UUID | None = None, using: str = "defau
     held = {row.id: row for row in read.all(Position, pk__in=[row.position for row in effects])} if effects else {}
     regimes = read.all(MarketRegime, *_held_at(key, trade), by=("detector", "started_at", "id"))
     seen = None if idea is None or idea.snapshot_ref is None else read_replay(idea.snapshot_ref, using=using)
-    linked = TradeSentiment.objects.using(using).filter(trade=key).values("sentiment")
+    linked = with_archive(TradeSentiment.objects.using(using)).filter(trade=key).values("sentiment")
     parts: dict[str, Any] = {
         "trade": trade,
         "trade_events": read.all(TradeStatusEvent, trade=key, by=MOVES),
@@ -183,7 +183,7 @@ def _unknown() -> Explanation:
 
 
 def _held_at(key: UUID, trade: Any) -> tuple[Q, ...]:
-    symbol = Trade.objects.filter(pk=key).values("symbol")[:1]
+    symbol = with_archive(Trade.objects.filter(pk=key)).values("symbol")[:1]
     return (
         Q(account=trade.account) | Q(account=None),
         Q(symbol=symbol) | Q(symbol=None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import random
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from portfolio_manager.booking.periods import standing
 from portfolio_manager.booking.pnl import PNL_KEYS
 from portfolio_manager.booking.state import last_seq, open_books
 from portfolio_manager.data_logger import PortfolioTracker
+from portfolio_manager.explaining import explain_trade
 from portfolio_manager.models import AccountState
 from portfolio_manager.stored_equity import stored_equity
 from tests.books import at, uid
@@ -29,7 +31,7 @@ __all__ = ["SHAPES", "Book", "readings", "told_again"]
 
 D = Decimal
 SHAPES = [
-    ("AVERAGE", "NETTING"), ("FIFO", "NETTING"), ("LIFO", "NETTING"), ("AVERAGE", "HEDGING"), ("FIFO", "HEDGING"),
+    ("FIFO", "NETTING"), ("AVERAGE", "HEDGING"), ("LIFO", "NETTING"), ("AVERAGE", "NETTING"), ("FIFO", "HEDGING"),
 ]  # fmt: skip
 
 
@@ -74,6 +76,11 @@ class Book:
         for number in range(self._episodes):
             self._market(number * 10) if self._rng.random() < 0.2 else self._shares(number * 10)
         self.loggers["books"].close_period(self.closed)
+
+    @property
+    def trades(self) -> list[UUID]:
+        """The trades that were told, in their order."""
+        return [keywords["trade_id"] for _method, keywords in self.told if "trade_id" in keywords]
 
     def _id(self) -> UUID:
         self._number += 1
@@ -197,6 +204,8 @@ def readings(book: Book) -> dict[str, Any]:
     found["orders"] = list(trades.open_orders())
     found["positions"] = list(tracker.get_current_positions())
     found["equity"] = stored_equity(book.account, dict.fromkeys(("AAPL", "MSFT", "SAP"), D(100)))
+    for key in book.trades[:: max(1, len(book.trades) // 3)]:
+        found[f"explained {key}"] = dataclasses.replace(explain_trade(key), as_of=None)
     for moment in (book.closed, at(100_000)):
         found[f"standing at {moment}"] = _standing(book, moment)
     return found
