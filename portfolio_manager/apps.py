@@ -16,12 +16,14 @@ class PortfolioManagerConfig(AppConfig):
         from portfolio_manager import archiving, book_snapshots, risk_days, schedules, stored_readings
         from portfolio_manager.booking.health import check_books
         from portfolio_manager.ideas import fills, moves
+        from portfolio_manager.market_health import check_markets
         from portfolio_manager.models import AccountSnapshot, DecisionHistory, TradeIdea
         from portfolio_manager.reconciliation import breaks
         from portfolio_manager.reconciliation.health import check_breaks
         from trading_engine.snapshot_series import register_series
 
         health.register("books", check_books, thorough=True)
+        health.register("markets", check_markets, thorough=True)
         health.register("reconciliation", check_breaks, thorough=True)
         for module in (risk_days, book_snapshots, moves, fills, schedules, breaks, stored_readings):
             module.register()

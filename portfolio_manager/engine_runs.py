@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -55,18 +54,18 @@ def record_run(run: EngineRun, *, account: str = "", mode: str = "journal") -> R
         As of `run_backtest`: signals, orders and regimes are 0, which an engine does not hand out.
 
     Raises:
-        RejectedRecordError: the account is taken, symbols are quoted in different currencies, a multiplier is another
-            one than the symbol is stored with, or a value breaks a rule.
+        RejectedRecordError: the account is taken, symbols are quoted in different currencies, currency or multiplier is
+            not what a symbol is stored with, or a value breaks a rule.
         FrirenError: the engine's figures do not follow from its fills.
     """
     began = time.perf_counter()
-    instruments = instruments_of(run.symbols)
-    _check_multipliers(run, instruments)
+    instruments = instruments_of(run.symbols, unknown=run.currency or "USD")
+    currency = _checked_currency(run, instruments)
     run_id = new_id()
     book = open_run_book(
         account or run_name(run.strategy, run.symbols, run_id),
         starting_cash=run.starting_cash,
-        currency=run.currency or currency_of(instruments),
+        currency=currency,
         position_mode=PositionMode.HEDGING if run.hedging else PositionMode.NETTING,
     )
     with BacktestRecorder() as runs:
@@ -86,12 +85,17 @@ def record_run(run: EngineRun, *, account: str = "", mode: str = "journal") -> R
     return replace(report, journaled=left, seconds=time.perf_counter() - began)
 
 
-def _check_multipliers(run: EngineRun, instruments: dict[str, Instrument]) -> None:
+def _checked_currency(run: EngineRun, instruments: dict[str, Instrument]) -> str:
+    """Return the currency of a run, once its symbols are what they are stored as."""
     for symbol in run.symbols:
         told, stored = run.multipliers.get(symbol, Decimal(1)), instruments[symbol].multiplier
         if told != stored:
             rule = f"{plain(stored)}, with which the symbol {symbol} is stored: change the one or the other"
             raise RejectedRecordError("multiplier", told, rule)
+    currency = currency_of(instruments) if instruments else run.currency or "USD"
+    if run.currency not in {"", currency}:
+        raise RejectedRecordError("currency", run.currency, f"{currency}, in which its symbols are stored")
+    return currency
 
 
 def _start(runs: BacktestRecorder, run: EngineRun, run_id: UUID, book: AccountHandle) -> None:
@@ -122,8 +126,8 @@ def _store(run: EngineRun, books: EngineBooks, book: AccountHandle, mode: str) -
     tracker = PortfolioTracker(book, mode=mode, durability=durability)
     for event in events:
         _record(tracker, event, run)
-    snapshots = _snapshots(run, books, book, events)
-    _check(Recorder(mode=mode, durability=durability).record_many(snapshots, _as_it_is))
+    snapshots = Recorder(mode=mode, durability=durability)
+    _check(snapshots.record_many(_snapshots(run, books, book, events), _as_it_is))
     risks = RiskLogger(book, mode=mode, durability=durability)
     _check(risks.bulk_log(asdict(day) for day in books.risk_days))
 
@@ -156,18 +160,14 @@ def _record(tracker: PortfolioTracker, event: Event, run: EngineRun) -> None:
         tracker.apply_corporate_action(told.symbol, "SPLIT", told.at, ratio=told.ratio, source=run.engine)
 
 
-def _snapshots(run: EngineRun, books: EngineBooks, book: AccountHandle, events: Sequence[Event]) -> list[Fact]:
-    """Return the curve: one snapshot a day where the engine has one, else one of each of its moments."""
+def _snapshots(run: EngineRun, books: EngineBooks, book: AccountHandle, events: Sequence[Event]) -> Iterator[Fact]:
+    """Yield the curve: one snapshot a day where the engine has one, else one of each of its moments."""
     days = {point.at.date() for point in run.points}
     kind = SnapshotKind.DAILY if len(days) == len(run.points) else SnapshotKind.INTRADAY
 
-    def day(at: dt.datetime) -> dt.date | None:
-        return at.date() if kind == SnapshotKind.DAILY else None
-
-    return [
-        book_snapshot(book, kind=kind, at=point.at, day=day(point.at), figures=figures)
-        for point, figures in books.follow(events)
-    ]
+    for point, figures in books.follow(events):
+        day = point.at.date() if kind == SnapshotKind.DAILY else None
+        yield book_snapshot(book, kind=kind, at=point.at, day=day, figures=figures)
 
 
 def _as_it_is(fact: Fact) -> Fact:

@@ -18,8 +18,8 @@ __all__ = ["currency_of", "instruments_of"]
 log = logging.getLogger(__name__)
 
 
-def instruments_of(symbols: Sequence[str]) -> dict[str, Instrument]:
-    """Return spot instruments of tickers, as they are stored; USD and a multiplier of 1 where nothing is known."""
+def instruments_of(symbols: Sequence[str], *, unknown: str = "USD") -> dict[str, Instrument]:
+    """Return spot instruments of tickers as they are stored; of those that are not, in `unknown` with multiplier 1."""
 
     def stored(alias: str) -> list[tuple[str, str, Decimal]]:
         rows = Symbol.objects.using(alias).filter(ticker__in=symbols, venue="")
@@ -27,12 +27,12 @@ def instruments_of(symbols: Sequence[str]) -> dict[str, Instrument]:
 
     answer = ask(("instruments", tuple(symbols)), stored, using=DEFAULT_DB_ALIAS)
     if answer.as_of is None:
-        log.warning("the database is away: all symbols are taken to be quoted in USD, with a multiplier of 1")
+        log.warning("the database is away: all symbols are taken to be quoted in %s, with a multiplier of 1", unknown)
     known = {ticker: (currency, multiplier) for ticker, currency, multiplier in answer.rows}
     return {
         symbol: Instrument(type=InstrumentType.EQUITY, key=symbol, currency=currency, multiplier=multiplier)
         for symbol in symbols
-        for currency, multiplier in [known.get(symbol, ("USD", Decimal(1)))]
+        for currency, multiplier in [known.get(symbol, (unknown, Decimal(1)))]
     }
 
 

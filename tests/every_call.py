@@ -42,7 +42,8 @@ class World:
         self.run_books = [friren.open_account(f"run-{name}-{n}", environment="BACKTEST") for n in range(3)]
         of_account = (
             services.TradeLogger, services.SignalLogger, services.RegimeLogger, books.PortfolioTracker,
-            books.RiskLogger, books.DecisionLogger, books.PortfolioSnapshotter, books.TradeIdeaService,
+            books.PredictionTracker, books.RiskLogger, books.DecisionLogger, books.PortfolioSnapshotter,
+            books.TradeIdeaService,
         )  # fmt: skip
         of_none = (
             services.SentimentLogger, services.ModelTracker, services.PriceRecorder, services.BacktestRecorder,
@@ -115,7 +116,13 @@ def _market(world: World, what: str) -> dict[str, Any]:
 
 
 def _stood(world: World, minutes: int) -> dict[str, Any]:
-    return {"market": f"fed of {world.name}", "timestamp": world.at(minutes), "yes_price": Decimal("0.4")}
+    return {"market": f"rain of {world.name}", "timestamp": world.at(minutes), "yes_price": Decimal("0.4")}
+
+
+def _bet(world: World, what: str, **more: Any) -> dict[str, Any]:
+    return {
+        "trade_id": world.id(f"bet on {what}"), "market": f"rain of {world.name}", "price": Decimal("0.4"), **more,
+    }  # fmt: skip
 
 
 def _run(world: World, number: int) -> dict[str, Any]:
@@ -264,6 +271,14 @@ STEPS: Final = [
     ),
     Step("PortfolioTracker.update_position", lambda w: {"trade": w.id("trade")}),
     Step("PortfolioTracker.mark_to_market", lambda _w: {"prices": {"AAPL": 190}, "at": LATER}),
+    Step("PredictionTracker.buy_yes", lambda w: _bet(w, "yes", amount=Decimal("12.5"), timestamp=w.at(1))),
+    Step("PredictionTracker.buy_no", lambda w: _bet(w, "no", amount=10, timestamp=w.at(2))),
+    Step("PredictionTracker.sell_yes", lambda w: _bet(w, "yes again", quantity=1, timestamp=w.at(3))),
+    Step("PredictionTracker.sell_no", lambda w: _bet(w, "no again", quantity=1, timestamp=w.at(4))),
+    Step("PredictionTracker.mark_from_snapshots", lambda _w: {"at": LATER}),
+    Step("PredictionTracker.resolve_decided_markets", lambda _w: {}),
+    Step("PortfolioTracker.get_portfolio_state", lambda _w: {}),
+    Step("PortfolioTracker.explain", lambda w: {"trade": w.id("trade")}),
     Step("PortfolioTracker.get_current_positions", lambda _w: {}),
     Step("PortfolioTracker.calculate_pnl", lambda _w: {}),
     Step("SnapshotLogger.log_candle", lambda w: {**_shown(w), "open": 1, "high": 3, "low": 1, "close": 2}),

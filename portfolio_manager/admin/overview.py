@@ -149,6 +149,8 @@ register_panel(
 )  # fmt: skip
 register_panel(
     PredictionMarket,
+    related(MarketResolution, "market", "resolved_at", "account", "outcome", "yes_payout", "source",
+            order=("-resolved_at",), key="market_id"),
     related(Position, "market", "opened_at", "account", "side", "quantity", "realized_pnl", "status",
             order=("-opened_at",), key="market_id"),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from friren.persistence import checks
 from friren.persistence.answers import Answer, ask
 from friren.persistence.archived_reads import with_archive
 from friren.persistence.facts import spec_of
+from friren.persistence.reads import first_row
 from friren.persistence.receipts import Receipt, Rows, WriteOutcome
 from portfolio_manager.booking import book, booking, catch_up
 from portfolio_manager.booking.later import book_later
@@ -26,7 +27,7 @@ from portfolio_manager.booking.reads import PositionRow, is_pending, read_positi
 from portfolio_manager.booking.rebuild import Rebuilt, rebuild_account
 from portfolio_manager.data_logger.book_events import BookEvents
 from portfolio_manager.explaining import Explanation, explain_trade
-from portfolio_manager.models import PeriodCheckpoint
+from portfolio_manager.models import PeriodCheckpoint, PortfolioState
 from trading_engine.models import Trade
 from trading_engine.trade_facts import TradeDetails
 
@@ -133,6 +134,21 @@ class PortfolioTracker(BookEvents):
         """
         found = self._ask(("positions", self.account.id), self._positions)
         return Rows(found.rows, as_of=found.as_of, stale=found.stale)
+
+    def get_portfolio_state(self) -> Any:
+        """
+        Return where the book stands: balance, balances, total_invested, total_profit_loss, trade_count.
+
+        Money is in the base currency, profit without commission; facts that are not booked yet are booked before.
+        `as_of` and `stale` as of `Rows`: while the database is away it is what was answered last, and with `as_of=None`
+        every figure is None. None before the first fact.
+        """
+        self._derive(self._catch_up)
+        rows = PortfolioState.objects.using(self.using).filter(account=self.account.id)
+        return first_row(rows, unknown={"account": self.account.id})
+
+    def _catch_up(self, alias: str) -> int:
+        return catch_up(self.account.id, using=alias) if is_pending(self.account.id, using=alias) else 0
 
     def _positions(self, alias: str) -> list[PositionRow]:
         pending, positions = read_positions(self.account.id, using=alias)

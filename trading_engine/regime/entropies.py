@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
@@ -33,9 +33,10 @@ def permutation_entropy(values: Sequence[float], *, order: int = 3) -> float:
 
 
 def quantile_edges(values: Sequence[float], *, bins: int) -> list[float]:
-    """Return the `bins` - 1 values that cut `values` into parts as equal as can be."""
+    """Return the `bins` - 1 values, each halfway between two of `values`, that cut them into equal parts."""
     ordered = sorted(values)
-    return [ordered[len(ordered) * number // bins] for number in range(1, bins)]
+    cuts = [len(ordered) * number // bins for number in range(1, bins)]
+    return [(ordered[cut - 1] + ordered[cut]) / 2 for cut in cuts]
 
 
 def relative_entropy(values: Sequence[float], edges: Sequence[float]) -> tuple[float, float]:
@@ -44,10 +45,15 @@ def relative_entropy(values: Sequence[float], edges: Sequence[float]) -> tuple[f
 
     The divergence is the Kullback-Leibler divergence, in nats, of the shares of `values` between `edges` from equal
     shares; 2 n times it is the G statistic, of chi-square with one degree of freedom less than there are parts, if the
-    values are independent and as usual. 0 is as usual.
+    values are independent and as usual. 0 is as usual. A value that is an edge, as where a market did not move, counts
+    in equal shares for all parts that it bounds.
     """
     bins = len(edges) + 1
-    counts = Counter(bisect_right(edges, value) for value in values)
+    weights = [0.0] * bins
+    for value in values:
+        first, last = bisect_left(edges, value), bisect_right(edges, value)
+        for part in range(first, last + 1):
+            weights[part] += 1 / (last - first + 1)
     total = len(values)
-    divergence = sum(count / total * math.log(count / total * bins) for count in counts.values())
-    return max(divergence, 0.0), (counts[0] + counts[bins - 1]) / total
+    divergence = sum(weight / total * math.log(weight / total * bins) for weight in weights if weight)
+    return max(divergence, 0.0), (weights[0] + weights[-1]) / total

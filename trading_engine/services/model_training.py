@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from friren.errors import KeyReusedError
 from friren.persistence.receipts import BulkReceipt
 from trading_engine.data.bars import Bar
 from trading_engine.learning import (
@@ -71,7 +72,7 @@ class TrainingReport:
         stored, duplicates: predictions that are new, and were there.
         journaled: predictions and outcomes that wait on this machine's disk.
         resolved: outcomes that are new.
-        rejected: predictions and outcomes that were refused, in words; none unless something else logged them.
+        rejected: what was refused, in words: it is stored otherwise, because bars were revised since.
     """
 
     model_id: str
@@ -128,7 +129,7 @@ def train_model(
         forecasts = booster.forecasts([sample.features for sample in fold.test])
         _log(report, version.version, fold, forecasts, tracker)
         report.versions.append(_judged(version.version, fold, forecasts))
-        _log_performance(report.versions[-1], model_id, fold, tracker)
+        _log_performance(report, fold, tracker)
         progress(1)
     save_model(shelf, TrainedModel(model_id, plan.horizon, versions))
     return report
@@ -195,16 +196,21 @@ def _judged(version: str, fold: Fold, forecasts: Sequence[Forecast]) -> TrainedV
     )
 
 
-def _log_performance(version: TrainedVersion, model_id: str, fold: Fold, tracker: ModelTracker) -> None:
-    """Log how a version did once all it was asked about is known; what is still open is logged another time."""
+def _log_performance(report: TrainingReport, fold: Fold, tracker: ModelTracker) -> None:
+    """Log how the last version did once all it was asked about is known; what is still open is logged another time."""
+    version = report.versions[-1]
     due = [sample.due_at for sample in fold.test]
     if None in due:
         return
-    tracker.log_model_performance(
-        model_id=model_id,
-        model_version=version.version,
-        timestamp=max(at for at in due if at is not None),
-        accuracy_score=round(version.correct / version.judged, 6),
-        features_used=list(FEATURES),
-        shap_summary={name: round(value, 9) for name, value in version.shap_summary.items()},
-    )
+    try:
+        tracker.log_model_performance(
+            model_id=report.model_id,
+            model_version=version.version,
+            timestamp=max(at for at in due if at is not None),
+            accuracy_score=round(version.correct / version.judged, 6),
+            features_used=list(FEATURES),
+            shap_summary={name: round(value, 9) for name, value in version.shap_summary.items()},
+        )
+    except KeyReusedError as exc:
+        # Bars were revised since: what was told of them stands, as for predictions.
+        report.rejected.append(str(exc))

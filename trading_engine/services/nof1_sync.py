@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from django.db import transaction
@@ -21,9 +21,10 @@ from trading_engine.data.importers.sources import read_files
 from trading_engine.services.data_imports import ImportedFile, import_file
 from trading_engine.services.import_accounts import account_of
 
-__all__ = ["ANSWERS", "Answer", "PulledAnswer", "sync_nof1"]
+__all__ = ["ANSWERS", "COUNTS", "Answer", "PulledAnswer", "sync_nof1"]
 
 SOURCE: Final = "copy_ai"
+COUNTS: Final = ("records", "imported", "updated", "duplicates", "conflicts", "rejected", "journaled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,18 @@ class PulledAnswer:
     outcome: str = "failed"
     error: str = ""
     imported: ImportedFile | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain JSON, with a count for each of `COUNTS`."""
+        told = self.imported or ImportedFile("")
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "error": self.error,
+            **{name: getattr(told, name) for name in COUNTS},
+            "rejected_rows": [{"line": row.line, "path": row.path, "rule": row.rule} for row in told.rejected_rows],
+            "conflict_rows": told.conflict_rows,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from decimal import Decimal
@@ -34,13 +35,19 @@ def told(*arguments):
 
 
 def test_predictions_outcomes_and_shap_values_are_stored_once_and_joined_to_profit():
+    bars = sample_series()["SP500"][:1100]
     with PriceRecorder() as prices:
-        prices.record_bars(sample_series()["SP500"][:1100])
+        prices.record_bars(bars[:1000])
+        early = told(*TRAIN)
+        prices.record_bars(bars)
 
     report = told(*TRAIN)
     again = told(*TRAIN)
-    assert report["stored"] == ModelPrediction.objects.count() == 1100 - 199 - 300
-    assert (again["stored"], again["duplicates"], again["resolved"]) == (0, report["stored"], 0)
+    # Later bars add predictions, and outcomes of those that were open; nothing that was there is told otherwise.
+    assert (early["stored"], early["resolved"]) == (1000 - 199 - 300, 1000 - 199 - 300 - 6)
+    assert (report["stored"], report["duplicates"], report["resolved"]) == (100, early["stored"], 100)
+    assert (again["stored"], again["duplicates"], again["resolved"]) == (0, early["stored"] + 100, 0)
+    assert report["rejected"] == again["rejected"] == []
     check_what_was_learnt(report)
 
     run = told("backtest", "--symbols", "SP500", "--strategy", "model_signals", "--model", "sp")
@@ -50,9 +57,9 @@ def test_predictions_outcomes_and_shap_values_are_stored_once_and_joined_to_prof
 
 
 def check_what_was_learnt(report):
-    assert (
-        report["resolved"] == ModelPrediction.objects.filter(is_correct__isnull=False).count() == report["stored"] - 6
-    )
+    predictions = ModelPrediction.objects.count()
+    assert predictions == sum(each["predictions"] for each in report["versions"]) == 1100 - 199 - 300
+    assert ModelPrediction.objects.filter(is_correct__isnull=False).count() == predictions - 6
     assert len(report["versions"]) == 3
     # Of the last one some outcomes are open: how it did is not known yet.
     performances = ModelPerformance.objects.order_by("timestamp")
@@ -62,7 +69,7 @@ def check_what_was_learnt(report):
     judged = sum(each["judged"] for each in report["versions"])
     brier = sum(each["brier"] * each["judged"] for each in report["versions"]) / judged
     assert metrics.brier == pytest.approx(brier, abs=1e-3)
-    assert sum(period.predictions for period in metrics.periods) == report["stored"]
+    assert sum(period.predictions for period in metrics.periods) == predictions
     for each in report["versions"]:
         assert each["additivity_error"] < 1e-4
         assert all(value >= 0 for value in each["shap_summary"].values())
@@ -91,6 +98,25 @@ def check_the_profit(run):
         sums[outcome] += position.realized_pnl + (position.unrealized_pnl or 0)
     assert sum(sums.values()) == profit["sp"].total
     assert sums[True] > sums[False]
+
+
+def test_what_revised_bars_contradict_is_named_and_what_was_told_stands():
+    bars = sample_series()["SP500"][:900]
+    with PriceRecorder() as prices:
+        prices.record_bars(bars)
+        first = told(*TRAIN)
+        before = list(ModelPerformance.objects.values())
+        # A price that the first version was asked about, and had not learnt from.
+        wrong = bars[620]
+        prices.record_bars([dataclasses.replace(wrong, close=wrong.low, open=wrong.low)], revise=True)
+
+    screen = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command(*TRAIN, "--json", stdout=screen)
+    report = json.loads(screen.getvalue())
+    assert report["rejected"]
+    assert report["versions"][0]["version"] == first["versions"][0]["version"]
+    assert list(ModelPerformance.objects.filter(id__in=[row["id"] for row in before]).values()) == before
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def from_backtesting(
     clock = Clock(timezone)
     moments = [clock(stamp) for stamp in curve.index]
     raw = [float(value) for value in part_of(ran, "data", ENGINE).Close]
-    closes = [exact(value / unit if unit != 1 else value) for value in raw]
+    closes = [exact(value / unit) for value in raw]
     leverage = exact(part_of(broker, "_leverage", ENGINE), "margin")
     book = FillBook(leverage=leverage if leverage > _ONE else None)
     for fill in _fills(broker, raw, unit):
@@ -94,14 +94,16 @@ def from_backtesting(
         hedging=True,
         currency=currency,
         parameters=plain_parameters(part_of(ran, "_params", ENGINE).items()),
-        untold=("the time of a fill within its bar",),
+        untold=("the time of a fill within its bar", "orders of one bar, price and tag, one by one"),
     )
 
 
 def _unit(stats: Any, broker: Any, told: float | None) -> float:
     """Return the part of a share that `FractionalBacktest` trades whole, 1 elsewhere; its tables are scaled back."""
-    if told is not None or not broker.closed_trades:
-        return 1.0 if told is None else float(told)
+    if told is not None:
+        return float(told)
+    if not broker.closed_trades:
+        return 1.0
     return float(broker.closed_trades[0].entry_price / stats["_trades"]["EntryPrice"].iloc[0])
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from friren.core.numbers import CONTEXT, ZERO
-from trading_engine.backtesting.adapters.engine_run import EngineCash, EnginePoint, EngineRun, FillBook
+from trading_engine.backtesting.adapters.engine_run import EngineCash, EngineFill, EnginePoint, EngineRun, FillBook
 from trading_engine.backtesting.adapters.values import Clock, exact, part_of, plain_parameters, version_of
 
 __all__ = ["friren_analyzer"]
@@ -69,16 +69,34 @@ def friren_analyzer(backtrader: Any) -> type[Any]:
     return FrirenAnalyzer
 
 
+class _Execution(NamedTuple):
+    place: int  # of the bar at which it was told
+    stamp: float
+    name: str
+    size: float
+    price: float
+    commission: float
+    order: str
+    leverage: Decimal | None
+
+
+class _Bar(NamedTuple):
+    stamp: float
+    cash: float
+    value: float
+    closes: dict[str, float]
+    interest: float  # charged since the bar before
+    added: bool  # whether somebody added cash
+
+
 class _Gathered:
     """What a strategy did, bar by bar."""
 
     def __init__(self, strategy: Any) -> None:
         self.strategy, self.broker = strategy, strategy.broker
         self.starting_cash = float(self.broker.startingcash)
-        # (bar it was noticed at, stamp, name, size, price, commission, order, leverage)
-        self.executions: list[tuple[int, float, str, float, float, float, str, Decimal | None]] = []
-        # (stamp, cash, value, closes by name, interest charged, cash added)
-        self.bars: list[tuple[float, float, float, dict[str, float], float, bool]] = []
+        self.executions: list[_Execution] = []
+        self.bars: list[_Bar] = []
         self.multipliers: dict[str, Decimal] = {}
         self._credit: dict[Any, float] = {}
         self._shares = float(getattr(self.broker, "fundshares", 0.0))
@@ -95,9 +113,8 @@ class _Gathered:
                 # The broker adds the interest to the commission of what closes; its cash paid it day by day before.
                 # That of the day itself stays in it.
                 paid -= self._credit.pop(data, 0.0)
-            self.executions.append(
-                (len(self.bars), bit.dt, self._name(data), bit.size, bit.price, paid, str(order.ref), self._terms(data))
-            )
+            told = (self._name(data), bit.size, bit.price, paid, str(order.ref), self._terms(data))
+            self.executions.append(_Execution(len(self.bars), bit.dt, *told))
 
     def take_bar(self) -> None:
         """Take what the broker says after a bar."""
@@ -109,33 +126,32 @@ class _Gathered:
         added, self._shares = shares != self._shares, shares
         closes = {self._name(data): data.close[0] for data in self.strategy.datas if len(data)}
         stamp = max(data.datetime[0] for data in self.strategy.datas if len(data))
-        bar = (stamp, self.broker.getcash(), self.broker.getvalue(), closes, interest, added)
-        if self.bars and self.bars[-1][0] == stamp:
+        bar = _Bar(stamp, self.broker.getcash(), self.broker.getvalue(), closes, interest, added)
+        if self.bars and self.bars[-1].stamp == stamp:
             # Two feeds of one time, worked off one after the other: the later word counts for both.
-            before = self.bars[-1]
-            bar = (stamp, bar[1], bar[2], closes, before[4] + interest, before[5] or added)
-            self.bars[-1] = bar
-        else:
-            self.bars.append(bar)
+            before = self.bars.pop()
+            bar = bar._replace(interest=before.interest + interest, added=before.added or added)
+        self.bars.append(bar)
 
     def run(self, *, strategy: str, clock: Clock, currency: str) -> EngineRun:
         """Return what was gathered as a run."""
-        moments = [clock(_wall(bar[0])) for bar in self.bars]
+        moments = [clock(_wall(bar.stamp)) for bar in self.bars]
         book = FillBook()
-        for place, stamp, name, size, price, paid, ref, leverage in self.executions:
-            at = min(clock(_wall(stamp)), moments[min(place, len(moments) - 1)])
+        for told in self.executions:
+            counted = moments[min(told.place, len(moments) - 1)]
             book.add(
-                name, exact(size, "quantity"), exact(price), at, commission=exact(paid, "commission"),
-                counted_from=moments[min(place, len(moments) - 1)], leverage=leverage, extra={"order": ref},
+                told.name, exact(told.size, "quantity"), exact(told.price), min(clock(_wall(told.stamp)), counted),
+                commission=exact(told.commission, "commission"), counted_from=counted, leverage=told.leverage,
+                extra={"order": told.order},
             )  # fmt: skip
         spot = all(fill.leverage is None for fill in book.fills)
         points = [
             EnginePoint(
                 at=at,
-                closes={name: exact(close) for name, close in bar[3].items()},
-                equity=exact(bar[2], "value"),
+                closes={name: exact(close) for name, close in bar.closes.items()},
+                equity=exact(bar.value, "value"),
                 # Of futures the broker's cash is without their margin, which Friren's books do not set aside.
-                cash=exact(bar[1], "cash") if spot else None,
+                cash=exact(bar.cash, "cash") if spot else None,
             )
             for at, bar in zip(moments, self.bars, strict=True)
         ]
@@ -156,18 +172,18 @@ class _Gathered:
     def _movements(self, moments: list[dt.datetime], book: FillBook) -> list[EngineCash]:
         """Return interest, and cash that was added: what nothing else explains, as the broker does not say how much."""
         found = []
-        for place, (_stamp, cash, _value, _closes, interest, added) in enumerate(self.bars):
+        before = exact(self.starting_cash, "cash")
+        for at, bar in zip(moments, self.bars, strict=True):
+            cash, interest = exact(bar.cash, "cash"), exact(bar.interest, "interest")
             if interest:
-                amount = exact(-interest, "interest")
-                found.append(EngineCash(kind="INTEREST", amount=amount, at=moments[place], reason="credit interest"))
-            if added:
-                before = exact(self.bars[place - 1][1] if place else self.starting_cash)
-                paid = [_paid(fill) for fill in book.fills if fill.counted_from == moments[place]]
-                rest = exact(cash) - before + sum(paid, ZERO) + exact(interest)
-                amount = CONTEXT.quantize(rest, _NOISE)
+                found.append(EngineCash(kind="INTEREST", amount=-interest, at=at, reason="credit interest"))
+            if bar.added:
+                paid = (_paid(fill) for fill in book.fills if fill.counted_from == at)
+                amount = CONTEXT.quantize(sum(paid, cash - before + interest), _NOISE)
                 if amount:
                     kind = "DEPOSIT" if amount > ZERO else "WITHDRAWAL"
-                    found.append(EngineCash(kind=kind, amount=amount, at=moments[place], reason="add_cash"))
+                    found.append(EngineCash(kind=kind, amount=amount, at=at, reason="add_cash"))
+            before = cash
         return found
 
     def _name(self, data: Any) -> str:
@@ -183,7 +199,8 @@ class _Gathered:
         return None if terms.stocklike and leverage == 1 else max(leverage, Decimal(1))
 
 
-def _paid(fill: Any) -> Decimal:
+def _paid(fill: EngineFill) -> Decimal:
+    """Return what a fill took out of the cash of a book of shares."""
     signed = fill.quantity if fill.action in {"buy", "cover"} else -fill.quantity
     return CONTEXT.add(CONTEXT.multiply(signed, fill.price), fill.commission)
 

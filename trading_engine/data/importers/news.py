@@ -1,23 +1,26 @@
-"""Files of headlines: CSV or JSON lines, with symbols, and with labels that people gave where there are some."""
+"""Files of headlines: CSV, JSON lines or what Yahoo answers, with symbols, and with labels if people gave any."""
 
 from __future__ import annotations
 
 import ast
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from friren.errors import RejectedRecordError
+from trading_engine.data.importers.json_stream import parse_json
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError, issue_of
-from trading_engine.data.importers.records import SourceFile
+from trading_engine.data.importers.records import SourceFile, opened
 from trading_engine.data.importers.stamps import DateFormat, read_wall, to_utc
 from trading_engine.data.importers.tables import Row, header_of, rows_of
 
 __all__ = ["NewsItem", "read_news"]
 
+# Far longer than any answer with news in it.
+JSON_MAX: Final = 16 * 1024 * 1024
 # What files call these columns; the first that a file has is taken.
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "headline": ("headline", "title", "sentence", "text"),
@@ -37,7 +40,7 @@ class NewsItem:
     A headline and what it is about.
 
     Attributes:
-        line: in the file, from 1.
+        line: in the file, from 1; in an answer of Yahoo's the number of the item.
         symbols: at least one.
         published_at: aware UTC.
         labels: what people say it means, by symbol; those without one are left out.
@@ -57,8 +60,9 @@ def read_news(
     """
     Return the headlines of a file, and an Issue for each line that is none or was read in another way than written.
 
-    Columns are found by name. A cell of symbols holds a ticker, or a Python dict of names and labels, as SEntFiN
-    has it; one that Python cannot read, for the apostrophes in its names, is read by its labels and named.
+    CSV, JSON lines (`.jsonl`), or an answer of Yahoo's search (`.json`). Columns are found by name. A cell of symbols
+    holds a ticker, or a Python dict of names and labels, as SEntFiN has it; one that Python cannot read, for the
+    apostrophes in its names, is read by its labels and named.
 
     Args:
         symbol, source, published_at: of rows that have none of their own.
@@ -66,7 +70,7 @@ def read_news(
     Raises:
         UnreadableFileError: the file is missing or empty, or a column is missing for which nothing is given.
     """
-    names, _delimiter = header_of(path)
+    names, rows = _table(path)
     by_name = {name.strip().casefold(): name for name in names}
     columns = {
         role: next((by_name[known] for known in known_names if known in by_name), None)
@@ -78,11 +82,29 @@ def read_news(
             raise UnreadableFileError(
                 path, f"there is no column for {role} ({', '.join(_COLUMNS[role])}); name it by option"
             )
-    return _items(path, columns, given)
+    return _items(rows, columns, given)
 
 
-def _items(path: Path, columns: Mapping[str, str | None], given: Mapping[str, Any]) -> Iterator[NewsItem | Issue]:
-    for row in rows_of(SourceFile(path, lambda _file: iter(()))):
+def _table(path: Path) -> tuple[list[str], Iterable[Row | Issue]]:
+    """Return the names of the columns, and the rows."""
+    if path.suffix.casefold() != ".json":
+        return header_of(path)[0], rows_of(SourceFile(path, lambda _file: iter(())))
+    try:
+        with opened(path) as stream:
+            told = parse_json(stream.read(JSON_MAX))
+        # The answer itself, or as node-yahoo-finance2 keeps it.
+        answer = told.get("response", {}).get("bodyJson", told)
+        items = [(item["title"], item["publisher"], str(item["providerPublishTime"])) for item in answer["news"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise UnreadableFileError(path, f"no answer of Yahoo's search with news ({exc!r})") from exc
+    names = ["title", "publisher", "time"]
+    return names, [Row(number, dict(zip(names, item, strict=True))) for number, item in enumerate(items, 1)]
+
+
+def _items(
+    rows: Iterable[Row | Issue], columns: Mapping[str, str | None], given: Mapping[str, Any]
+) -> Iterator[NewsItem | Issue]:
+    for row in rows:
         if isinstance(row, Issue):
             yield row
             continue

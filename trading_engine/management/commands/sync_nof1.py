@@ -14,11 +14,10 @@ from rich.table import Table
 from friren.environment import Environment
 from friren.operations.command import BaseFrirenCommand, Report
 from trading_engine.data.http_pull import HttpPuller
-from trading_engine.services.nof1_sync import PulledAnswer, sync_nof1
+from trading_engine.services.nof1_sync import COUNTS, sync_nof1
 
 __all__ = ["Command"]
 
-COUNTS: Final = ("records", "imported", "updated", "duplicates", "conflicts", "rejected", "journaled")
 PUBLIC: Final = "https://nof1.ai/api"
 env = Environment(os.environ)
 
@@ -37,7 +36,7 @@ class Command(BaseFrirenCommand):
             if each.outcome == "failed":
                 self.stderr.write(f"error: {each.name}: {each.error}", self.style.ERROR)
         self.failed = any(each.outcome == "failed" for each in answers)
-        rows = [_row(each) for each in answers]
+        rows = [each.as_json() for each in answers]
         return {**{name: sum(row[name] for row in rows) for name in COUNTS}, "answers": rows}
 
     def show(self, report: Report) -> None:
@@ -45,17 +44,3 @@ class Command(BaseFrirenCommand):
         for each in report["answers"]:
             table.add_row(each["name"], escape(each["outcome"]), *(str(each[name]) for name in COUNTS))
         self.console.print(table)
-
-
-def _row(one: PulledAnswer) -> dict[str, Any]:
-    told = one.imported
-    return {
-        "name": one.name,
-        "outcome": one.outcome,
-        "error": one.error,
-        **{name: getattr(told, name) if told else 0 for name in COUNTS},
-        "rejected_rows": [{"line": row.line, "path": row.path, "rule": row.rule} for row in told.rejected_rows]
-        if told
-        else [],
-        "conflict_rows": list(told.conflict_rows) if told else [],
-    }

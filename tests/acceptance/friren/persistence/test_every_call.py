@@ -19,13 +19,17 @@ PATIENT = {"FRIREN_WRITE_DEADLINE": "5"}
 # Calls that tell of two facts by one record.
 PAIRS = ("TradeLogger.log_round_trip", "TradeLogger.correct_trade")
 # Calls after which a record beside theirs notes when that was done.
-NOTED = ("SignalLogger.log_batch", "MarketRecorder.record_events", "MarketRecorder.record_markets")
+NOTED = (
+    "SignalLogger.log_batch", "MarketRecorder.record_events", "MarketRecorder.record_markets",
+    "PredictionTracker.buy_yes", "PredictionTracker.buy_no", "PredictionTracker.sell_yes", "PredictionTracker.sell_no",
+)  # fmt: skip
 READS = {"get_", "current_signals", "open_orders", "current_regime", "regime_at", "latest", "bars", "calculate_pnl",
-         "mark_to_market", "replay"}  # fmt: skip
+         "mark_to_market", "mark_from_snapshots", "replay", "explain"}  # fmt: skip
 # Calls that work something out of what is stored: without the database there is nothing to keep for later.
 DEFERRED = (
     "PortfolioTracker.update_position", "RiskLogger.compute", "TradeIdeaService.evaluate",
     "TradeIdeaService.execute", "SignalLogger.archive_current_signals",
+    "PredictionTracker.resolve_decided_markets",
     "PortfolioSnapshotter.snapshot", "PortfolioSnapshotter.create_daily_portfolio_snapshot",
 )  # fmt: skip
 

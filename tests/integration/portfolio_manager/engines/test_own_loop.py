@@ -91,3 +91,23 @@ def test_a_run_without_a_moment_and_one_that_is_held_without_a_price_are_refused
     with pytest.raises(RejectedRecordError, match="a close"):
         record_run(blind.engine_run(), account="blind")
     assert engines.run_of("blind").status == "FAILED"
+
+
+def test_the_currency_is_that_of_the_symbols_or_the_one_that_is_given() -> None:
+    def bought(currency: str) -> RunHook:
+        hook = RunHook("loop", starting_cash=1_000, currency=currency)
+        hook.fill("SAP", 1, 100, NOON)
+        hook.mark(NOON, {"SAP": 101}, equity=1_001)
+        return hook
+
+    assert record_run(bought("EUR").engine_run()).currency == "EUR"
+    assert record_run(bought("").engine_run()).currency == "EUR"
+    with pytest.raises(RejectedRecordError, match="EUR, in which its symbols are stored"):
+        record_run(bought("USD").engine_run())
+
+
+def test_a_run_that_never_traded_is_one_all_the_same() -> None:
+    idle = RunHook("idle", starting_cash=1_000)
+    idle.mark(NOON, {}, equity=1_000, cash=1_000)
+
+    assert record_run(idle.engine_run()).final_equity == 1_000

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 import friren
 from trading_engine.backtesting.sample_bars import sample_series
+from trading_engine.management.bar_arguments import vix_closes
 from trading_engine.models import MarketRegime, RegimeHistory
 from trading_engine.regime import EnhancedDetector, EnhancedParameters
 from trading_engine.services import RegimeLogger
@@ -108,3 +109,10 @@ def test_the_enhanced_detector_logs_as_well():
 def test_an_unknown_detector_is_wrong_usage(prices):
     with pytest.raises(CommandError, match="one of TREND_VOLATILITY, ENHANCED, ENTROPY"):
         detect("--csv", prices, "--detector", "oracle")
+
+
+def test_vix_closes_are_read_from_the_exchange_s_own_file(shared_data):
+    closes = vix_closes(shared_data / "regime" / "vix_daily_1990_2026.csv")
+
+    assert closes.at(dt.date(2008, 11, 20)) == 80.86
+    assert closes.at(dt.date(1989, 12, 29)) is None

@@ -108,3 +108,20 @@ def test_a_cell_of_symbols_that_nothing_can_read_is_named_and_the_others_go_in(t
 
     assert (report["inserted"], report["rejected"]) == (1, 2)
     assert [row["line"] for row in report["rejected_rows"]] == [2, 4]
+
+
+def test_news_of_yahoo_s_search_keep_their_publishers_and_times(shared_data):
+    report = score(shared_data / "news" / "yahoo_search_AAPL.json", "--symbol", "AAPL")
+
+    assert (report["inserted"], report["rejected"]) == (4, 0)
+    row = SentimentData.objects.get(headline="Apple (AAPL) Car Venture Hits Bump in Road")
+    assert (row.news_source, row.timestamp.isoformat()) == ("Investopedia", "2021-02-09T15:01:28+00:00")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"news": [{"title": "A"}]}'])
+def test_json_that_is_no_answer_of_yahoo_s_is_named(tmp_path, text):
+    path = tmp_path / "news.json"
+    path.write_text(text)
+
+    with pytest.raises(CommandError, match="no answer of Yahoo's search"):
+        score(path, "--symbol", "AAPL")
