@@ -51,7 +51,7 @@ def test_wherever_a_move_of_money_is_killed_the_books_say_the_same_and_no_row_is
 ) -> None:
     settings.FRIREN_AUDIT_HOME = tmp_path
     books = Books.lived(1, 6)
-    places = MONEY_PLACES if ALL_KILLS else MONEY_PLACES[::3]
+    places = MONEY_PLACES if ALL_KILLS else MONEY_PLACES[1::4]
     for place, moment in places:
         assert killed_at(move_money, place, moment, 1), f"nobody came by {place}"
         assert list(books.misplaced()) == [], (place, moment)
