@@ -2,86 +2,58 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 import friren
 from friren.accounts import AccountHandle
+from friren.core.choices import PositionMode
 from friren.core.ids import new_id
 from friren.core.numbers import plain
-from friren.errors import RejectedRecordError
 from portfolio_manager.accounting import Instrument
 from portfolio_manager.analytics import performance
+from portfolio_manager.backtest_plans import BacktestPlan, digest_of, strategies_of, traded_pairs
 from portfolio_manager.orchestrator import CycleSettings, TradingCycle
+from portfolio_manager.pair_cycle import PairCycle
+from portfolio_manager.preferences import Preferences, preferences_of
 from portfolio_manager.risk_gate import RiskGate
 from portfolio_manager.run_book import open_run_book, run_name
 from portfolio_manager.run_instruments import currency_of, instruments_of
 from portfolio_manager.run_outcome import fail_run, result_columns
 from portfolio_manager.run_report import RunReport
 from portfolio_manager.stored_books import check_stored_books
-from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, Venue
-from trading_engine.data.bars import Bar
-from trading_engine.regime import DEFAULT_DETECTOR, RegimeDetector, VixCloses, create_detector
+from trading_engine.backtesting import EventLoop, LoopCounts, NextOpenVenue, PairLoop, TradedPair
+from trading_engine.pairs.finding import store_unknown_pairs
+from trading_engine.regime import RegimeDetector, create_detector
 from trading_engine.services import BacktestRecorder
-from trading_engine.strategies import Strategy, create_strategy
+from trading_engine.strategies import Strategy
 
 __all__ = ["BacktestPlan", "run_backtest"]
 
 log = logging.getLogger(__name__)
 
-STARTING_CASH: Final = Decimal(100_000)
-COMMISSION: Final = Decimal(1)
 SIMULATED: Final = "SIMULATED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestPlan:
-    """
-    What to run.
+@dataclass(frozen=True, slots=True)
+class _Traded:
+    """What trades in a run, made anew for it."""
 
-    Attributes:
-        series: bars of one timeframe by symbol, each oldest first; at least one bar.
-        strategies: registered names; every strategy trades every symbol.
-        parameters: of strategies that are not as they come, by name.
-        label: stands for the strategies in the account's name; their names when "".
-        account: name of the book; `<strategy>-<symbols>-<run id>` when "". It must be new.
-        detector: name of the regime detector, see `create_detector`.
-        vix: closes for the regime detector.
-        starting_cash: in the currency of the symbols.
-        commission: per fill.
-        venue: where orders go; fills at the next open when None.
-    """
-
-    series: Mapping[str, Sequence[Bar]]
-    strategies: Sequence[str]
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    label: str = ""
-    account: str = ""
-    detector: str = DEFAULT_DETECTOR
-    vix: VixCloses | None = None
-    starting_cash: Decimal = STARTING_CASH
-    commission: Decimal = COMMISSION
-    venue: Venue | None = None
+    strategies: Mapping[str, Sequence[Strategy]]
+    pairs: Sequence[TradedPair]
+    detectors: Mapping[str, RegimeDetector]
+    instruments: Mapping[str, Instrument]
+    preferences: Preferences | None
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        """What is traded, sorted."""
-        return tuple(sorted(self.series))
-
-    @property
-    def period(self) -> tuple[dt.datetime, dt.datetime]:
-        """The first and the last bar."""
-        return (
-            min(bars[0].timestamp for bars in self.series.values()),
-            max(bars[-1].timestamp for bars in self.series.values()),
-        )
+    def parameters(self) -> dict[str, Any]:
+        """Of every strategy, by name: those on one symbol or pair are as those on another."""
+        on_symbols = {each.name: dict(each.parameters) for made in self.strategies.values() for each in made}
+        return on_symbols | {pair.strategy.name: dict(pair.strategy.parameters) for pair in self.pairs}
 
 
 def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None = None) -> RunReport:
@@ -99,24 +71,30 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
 
     Raises:
         RejectedRecordError: there are no bars, a strategy or detector is unknown, the account is taken, or symbols are
-            quoted in different currencies.
-        ConfigurationError: the detector needs an extra that is not installed.
+            quoted in different currencies; a pair has too few bars, or nobody is called like the user.
+        ConfigurationError: the detector, or the analysis of pairs, needs an extra that is not installed.
         FrirenError, DatabaseError: what went wrong while it ran; the run is then stored as FAILED.
     """
     began = time.perf_counter()
-    strategies = _strategies(plan)
-    detectors = {symbol: create_detector(plan.detector, vix=plan.vix) for symbol in plan.symbols}
-    instruments = instruments_of(plan.symbols)
+    traded = _Traded(
+        strategies=strategies_of(plan),
+        pairs=traded_pairs(plan),
+        detectors={symbol: create_detector(plan.detector, vix=plan.vix) for symbol in plan.symbols},
+        instruments=instruments_of(plan.symbols),
+        preferences=preferences_of(plan.user) if plan.user else None,
+    )
+    store_unknown_pairs(plan.series, plan.pairs)
     run_id = new_id()
     account = open_run_book(
-        plan.account or run_name(plan.label or "+".join(plan.strategies), plan.symbols, run_id),
+        plan.account or run_name(plan.label or "+".join(plan.strategies), plan.traded, run_id),
         starting_cash=plan.starting_cash,
-        currency=currency_of(instruments),
+        currency=currency_of(traded.instruments),
+        position_mode=PositionMode.HEDGING if plan.pairs else PositionMode.NETTING,
     )
     with BacktestRecorder() as runs:
-        _start(runs, plan, run_id, account, strategies, detector=detectors[plan.symbols[0]].name)
+        _start(runs, plan, run_id, account, traded)
         try:
-            cycle, counts = _trade(plan, account, strategies, detectors, instruments, progress=progress)
+            cycle, counts = _trade(plan, account, traded, progress=progress)
             check_stored_books(account, cycle, runs.recorder)
             report = _report(plan, run_id, account, cycle, counts)
             runs.finish_run(run_id, **result_columns(report))
@@ -128,28 +106,9 @@ def run_backtest(plan: BacktestPlan, *, progress: Callable[[int], None] | None =
     return replace(report, journaled=left, seconds=time.perf_counter() - began)
 
 
-def _strategies(plan: BacktestPlan) -> dict[str, list[Strategy]]:
-    if not plan.strategies or len(set(plan.strategies)) != len(plan.strategies):
-        raise RejectedRecordError("strategies", list(plan.strategies), "at least one, each once")
-    made = {
-        symbol: [create_strategy(name, **plan.parameters.get(name, {})) for name in plan.strategies]
-        for symbol in plan.symbols
-    }
-    if not made or not all(plan.series.values()):
-        raise RejectedRecordError("series", list(plan.symbols), "at least one bar of every symbol")
-    return made
-
-
-def _start(
-    runs: BacktestRecorder,
-    plan: BacktestPlan,
-    run_id: UUID,
-    account: AccountHandle,
-    strategies: Mapping[str, Sequence[Strategy]],
-    *,
-    detector: str,
-) -> None:
+def _start(runs: BacktestRecorder, plan: BacktestPlan, run_id: UUID, account: AccountHandle, traded: _Traded) -> None:
     starts_at, ends_at = plan.period
+    share = None if traded.preferences is None else plain(traded.preferences.entry_share)
     runs.start_run(
         account,
         run_id=run_id,
@@ -158,55 +117,49 @@ def _start(
         ends_at=ends_at,
         strategy_name="+".join(plan.strategies),
         parameters={
-            "strategies": {each.name: dict(each.parameters) for each in strategies[plan.symbols[0]]},
+            "strategies": traded.parameters,
             "symbols": list(plan.symbols),
             "starting_cash": plain(plan.starting_cash),
             "commission": plain(plan.commission),
-            "regime_detector": detector,
+            "regime_detector": traded.detectors[plan.symbols[0]].name,
             "vix": plan.vix is not None,
+            **({"entry_share": share} if share is not None else {}),
+            **({"pairs": [list(pair) for pair in plan.pairs]} if plan.pairs else {}),
         },
         engine="reference",
         engine_version=friren.__version__,
         code_version=friren.__version__,
-        data_digest=_digest(plan.series),
+        data_digest=digest_of(plan.series),
+        user=None if traded.preferences is None else traded.preferences.user,
+        pairs=list(plan.pairs),
     )
     runs.update_run_status(run_id, "RUNNING")
 
 
-def _digest(series: Mapping[str, Sequence[Bar]]) -> str:
-    """Return what tells one set of bars from another: the SHA-256 over their times and prices."""
-    digest = hashlib.sha256()
-    for symbol in sorted(series):
-        for bar in series[symbol]:
-            prices = ",".join(plain(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
-            digest.update(f"{symbol},{bar.timestamp.isoformat()},{bar.timeframe},{prices}\n".encode())
-    return digest.hexdigest()
-
-
 def _trade(
-    plan: BacktestPlan,
-    account: AccountHandle,
-    strategies: Mapping[str, Sequence[Strategy]],
-    detectors: Mapping[str, RegimeDetector],
-    instruments: Mapping[str, Instrument],
-    *,
-    progress: Callable[[int], None] | None,
+    plan: BacktestPlan, account: AccountHandle, traded: _Traded, *, progress: Callable[[int], None] | None
 ) -> tuple[TradingCycle, LoopCounts]:
+    share = None if traded.preferences is None else traded.preferences.entry_share
     settings = CycleSettings(
-        gate=RiskGate(slots=len(plan.strategies) * len(plan.symbols), commission=plan.commission),
+        gate=RiskGate(slots=plan.slots, commission=plan.commission, entry_share=share),
         starting_cash=plan.starting_cash,
         venue=SIMULATED,
-        detectors={symbol: detector.name for symbol, detector in detectors.items()},
-        instruments=instruments,
+        detectors={symbol: detector.name for symbol, detector in traded.detectors.items()},
+        instruments=traded.instruments,
     )
-    cycle = TradingCycle(account=account, settings=settings, simulated=True)
-    loop = EventLoop(
-        strategies=strategies,
-        venue=plan.venue or NextOpenVenue(commission=plan.commission),
-        sink=cycle,
-        detectors=detectors,
-        progress=progress,
-    )
+    common: dict[str, Any] = {
+        "strategies": traded.strategies,
+        "venue": plan.venue or NextOpenVenue(commission=plan.commission),
+        "detectors": traded.detectors,
+        "progress": progress,
+    }
+    cycle: TradingCycle
+    if traded.pairs:
+        cycle = pair_cycle = PairCycle(account=account, settings=settings, simulated=True)
+        loop: EventLoop = PairLoop(pairs=traded.pairs, sink=pair_cycle, **common)
+    else:
+        cycle = TradingCycle(account=account, settings=settings, simulated=True)
+        loop = EventLoop(sink=cycle, **common)
     counts = loop.run(plan.series)
     cycle.finish()
     return cycle, counts

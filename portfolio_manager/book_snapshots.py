@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from django.utils import timezone
-
 from friren.accounts import AccountHandle
 from friren.core.ids import natural_id
 from friren.core.models import Account
@@ -65,7 +63,6 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
     accounts = {fact.values["account"] for fact in facts}
     known = set(Account.objects.using(using).filter(id__in=accounts).values_list("id", flat=True))
     verdicts: dict[int, Verdict] = {}
-    now = timezone.now()
     # In one order for all, so two writers never wait for one another; and of two readings of a day the older first.
     ordered = sorted(range(len(facts)), key=lambda place: (facts[place].id, facts[place].values["timestamp"]))
     rows: dict[int, PortfolioSnapshot] = {}
@@ -76,15 +73,15 @@ def _store_all(facts: Sequence[Fact], *, using: str, producer: UUID | None) -> l
         if account not in known:
             verdicts[place] = MissingRowError("account", account, "is not stored")
             continue
-        rows[place] = PortfolioSnapshot(id=facts[place].id, account_id=account, created_at=now, **told)
+        rows[place] = PortfolioSnapshot(id=facts[place].id, account_id=account, **told)
         first.setdefault(facts[place].id, place)
     snapshots = PortfolioSnapshot.objects.using(using)
-    # Another writer may have been first: what is stored then bears another time.
+    # Another writer may have been first: what is stored then bears another time than the one that this sets.
     snapshots.bulk_create([rows[place] for place in first.values()], ignore_conflicts=True)
     locked = snapshots.select_for_update(no_key=True).filter(pk__in=list(first)).order_by("pk")
     held = {row.pk: row for row in locked}
     for place, row in rows.items():
-        mine = first[row.pk] == place and held[row.pk].created_at == now
+        mine = first[row.pk] == place and held[row.pk].created_at == row.created_at
         verdicts[place] = WriteOutcome.STORED if mine else _replace(held[row.pk], row, using)
     return [verdicts[place] for place in range(len(facts))]
 

@@ -14,9 +14,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from friren.core.numbers import CONTEXT, ZERO
-from friren.persistence.answers import Answer
+from friren.persistence.answers import Answer, ask
+from friren.persistence.archived import sources
 from friren.persistence.archived_reads import with_archive
 from friren.persistence.reads import light_rows
 from portfolio_manager.ideas.replay import Replay, read_replay
@@ -150,9 +152,9 @@ def explain_trade(key: UUID, *, account: UUID | None = None, using: str = "defau
     signal = read.first(Signal, Q(trade=key) | by_signal)
     effects = read.all(PositionFill, trade=key, by=("leg",))
     held = {row.id: row for row in read.all(Position, pk__in=[row.position for row in effects])} if effects else {}
-    regimes = read.all(MarketRegime, *_held_at(key, trade), by=("detector", "started_at", "id"))
+    regimes = read.all(MarketRegime, *_held_at(key, trade, using), by=("detector", "started_at", "id"))
     seen = None if idea is None or idea.snapshot_ref is None else read_replay(idea.snapshot_ref, using=using)
-    linked = with_archive(TradeSentiment.objects.using(using)).filter(trade=key).values("sentiment")
+    linked = [row.sentiment for row in read.all(TradeSentiment, trade=key)]
     parts: dict[str, Any] = {
         "trade": trade,
         "trade_events": read.all(TradeStatusEvent, trade=key, by=MOVES),
@@ -164,7 +166,7 @@ def explain_trade(key: UUID, *, account: UUID | None = None, using: str = "defau
         "other_fills": read.all(Trade, of_order & ~Q(pk=key), by=("executed_at", "id")) if order else [],
         "effects": effects,
         "positions": [held[row.position] for row in effects if row.position in held],
-        "sentiments": read.all(SentimentData, pk__in=linked, by=("timestamp", "id")),
+        "sentiments": read.all(SentimentData, pk__in=linked, by=("timestamp", "id")) if linked else [],
         "regimes": regimes,
         "observations": _observations(read, regimes, trade.executed_at),
         "seen": seen,
@@ -182,14 +184,23 @@ def _unknown() -> Explanation:
     return Explanation(**told | {"missing": (Missing("trade", UNKNOWN),)})
 
 
-def _held_at(key: UUID, trade: Any) -> tuple[Q, ...]:
-    symbol = with_archive(Trade.objects.filter(pk=key)).values("symbol")[:1]
+def _held_at(key: UUID, trade: Any, using: str) -> tuple[Q, ...]:
+    symbol = _symbol_of(key, using)
     return (
         Q(account=trade.account) | Q(account=None),
-        Q(symbol=symbol) | Q(symbol=None),
+        Q(symbol__in=symbol) | Q(symbol=None),
         Q(started_at__lte=trade.executed_at),
         Q(ended_at=None) | Q(ended_at__gt=trade.executed_at),
     )
+
+
+def _symbol_of(key: UUID, using: str) -> RawSQL:
+    """Return the query of a trade's symbol; a light row has its ticker, which several venues may share."""
+    table = Trade._meta.db_table
+    places = ask(("places of", table), lambda alias: sources(table, alias), using=using).rows or [table]
+    # The names are the model's and ours.
+    text = " UNION ALL ".join(f"SELECT symbol_id FROM {place} WHERE id = %s" for place in places)  # noqa: S608
+    return RawSQL(text, [key] * len(places))  # noqa: S611
 
 
 def _observations(read: _Reader, regimes: list[Any], at: dt.datetime) -> list[Any]:

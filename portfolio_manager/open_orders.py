@@ -55,6 +55,10 @@ class OpenOrders:
             order.ticket.symbol == symbol and order.ticket.strategy == strategy for order in self._orders.values()
         )
 
+    def of_trip(self, round_trip: UUID) -> list[OpenOrder]:
+        """Return the open orders of a round trip."""
+        return [order for order in self._orders.values() if order.ticket.round_trip == round_trip]
+
     @property
     def claimed(self) -> Decimal:
         """Cash that all open orders together are expected to need."""

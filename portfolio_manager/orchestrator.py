@@ -96,7 +96,7 @@ class TradingCycle:
         self._open = OpenOrders()
         self._intervals: dict[str, tuple[str, UUID]] = {}
         self._unsaved: list[RiskSnapshot] = []
-        self.book = TradingBook(base_currency=account.base_currency)
+        self.book = TradingBook(base_currency=account.base_currency, position_mode=account.position_mode)
         self.book.apply(_opening_deposit(account, settings.starting_cash))
         self.closes: dict[str, Decimal] = {}
         self.equity: list[tuple[dt.datetime, Decimal]] = []

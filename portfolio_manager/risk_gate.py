@@ -58,17 +58,21 @@ class RiskGate:
         slots: how many strategies times symbols share the book, at least 1.
         commission: what a fill costs, 0 or more.
         invested: share of equity that may be invested, above 0 and at most 1.
+        entry_share: share of equity that one entry may take at most, of somebody's preferences; None is the slot's.
     """
 
     slots: int
     commission: Decimal = ZERO
     invested: Decimal = INVESTED_SHARE
+    entry_share: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.slots < 1:
             raise RejectedRecordError("slots", self.slots, "at least 1")
         if not ZERO < self.invested <= 1:
             raise RejectedRecordError("invested", self.invested, "above 0 and at most 1")
+        if self.entry_share is not None and not ZERO < self.entry_share <= 1:
+            raise RejectedRecordError("entry_share", self.entry_share, "above 0 and at most 1")
 
     def size(
         self,
@@ -106,10 +110,20 @@ class RiskGate:
             return Sizing(refusal=Refusal.NO_PRICE)
         return self._entry(share_price, equity=equity, free_cash=free_cash)
 
-    def _entry(self, share_price: Decimal, *, equity: Decimal, free_cash: Decimal) -> Sizing:
+    def budget(self, equity: Decimal) -> Decimal:
+        """Return what one entry may take of a book worth `equity`: its slot, or less by somebody's preferences."""
         slot = CONTEXT.divide(CONTEXT.multiply(equity, self.invested), Decimal(self.slots))
-        free = CONTEXT.multiply(CONTEXT.subtract(free_cash, self.commission), self.invested)
+        return slot if self.entry_share is None else min(slot, CONTEXT.multiply(equity, self.entry_share))
+
+    def free(self, free_cash: Decimal, *, fills: int) -> Decimal:
+        """Return what an entry of so many fills may spend of the cash that no open order has claimed."""
+        paid = CONTEXT.multiply(self.commission, Decimal(fills))
+        return CONTEXT.multiply(CONTEXT.subtract(free_cash, paid), self.invested)
+
+    def _entry(self, share_price: Decimal, *, equity: Decimal, free_cash: Decimal) -> Sizing:
+        free = self.free(free_cash, fills=1)
         if free < share_price:
             return Sizing(refusal=Refusal.NO_CASH)
-        shares = CONTEXT.divide(min(slot, free), share_price).to_integral_value(rounding=ROUND_FLOOR)
+        budget = min(self.budget(equity), free)
+        shares = CONTEXT.divide(budget, share_price).to_integral_value(rounding=ROUND_FLOOR)
         return Sizing("buy", shares) if shares >= ONE_SHARE else Sizing(refusal=Refusal.TOO_SMALL)

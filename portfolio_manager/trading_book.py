@@ -83,6 +83,10 @@ class TradingBook:
                 return position.quantity
         return ZERO
 
+    def legs_of(self, round_trip: UUID) -> list[PositionState]:
+        """Return what is held of a round trip."""
+        return [position for position in self._fold.open_positions() if position.round_trip == round_trip]
+
     def open_positions(self) -> list[PositionState]:
         """Return what is held now."""
         return list(self._fold.open_positions())
@@ -124,20 +128,25 @@ class TradingBook:
         return CONTEXT.add(self.cash, exact_sum(self._worth(position) for position in self._fold.open_positions()))
 
     def round_trips(self) -> list[RoundTrip]:
-        """Return every position as a round trip, open ones at their last close."""
-        return [
-            RoundTrip(
-                symbol=str(position.instrument.key),
-                strategy=position.strategy,
-                regime=position.regime_at_entry,
-                opened_at=position.opened_at,
-                closed_at=position.closed_at,
-                realized_pnl=position.realized_pnl,
-                unrealized_pnl=self.mark(position).unrealized_pnl if position.quantity else ZERO,
-                commission=position.commission,
-            )
-            for position in self._positions.values()
-        ]
+        """Return every position as a round trip, open ones at their last close; the legs of a pair are one together."""
+        trips: dict[UUID, list[PositionState]] = {}
+        for position in self._positions.values():
+            together = position.round_trip if position.pair is not None and position.round_trip else position.id
+            trips.setdefault(together, []).append(position)
+        return [self._trip(legs) for legs in trips.values()]
+
+    def _trip(self, legs: list[PositionState]) -> RoundTrip:
+        first, ends = legs[0], [leg.closed_at for leg in legs if leg.closed_at is not None]
+        return RoundTrip(
+            symbol=str(first.instrument.key if first.pair is None else first.pair),
+            strategy=first.strategy,
+            regime=first.regime_at_entry,
+            opened_at=min(leg.opened_at for leg in legs),
+            closed_at=max(ends) if len(ends) == len(legs) else None,
+            realized_pnl=exact_sum(leg.realized_pnl for leg in legs),
+            unrealized_pnl=exact_sum(self.mark(leg).unrealized_pnl for leg in legs if leg.quantity),
+            commission=exact_sum(leg.commission for leg in legs),
+        )
 
     def _worth(self, position: PositionState) -> Decimal:
         marked = self.mark(position)

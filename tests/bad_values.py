@@ -126,7 +126,7 @@ KINDS: Final[dict[str, list[Any]]] = {
     "boolean": [0, 1, "True", "", 1.0, [], np.bool_(True), Foreign()],
     "choice": [*_UNKNOWN_CHOICES, ""],
     "choice or empty": _UNKNOWN_CHOICES,
-    **{f"text({length})": text(length) for length in (10, 50, 64, 255)},
+    **{f"text({length})": text(length) for length in (10, 50, 64, 100, 255, 500)},
     **{f"name({length})": text(length, blank=False) for length in (8, 10, 50, 100, 150, 255, 500)},
     "text": text(),
     "reason": text(blank=False),

@@ -22,12 +22,14 @@ from portfolio_manager.data_logger import (
     DecisionLogger,
     PortfolioSnapshotter,
     PortfolioTracker,
+    PredictionTracker,
     RiskLogger,
     TradeIdeaService,
 )
 from portfolio_manager.models import RiskConfig
 from trading_engine.services import (
     BacktestRecorder,
+    MarketRecorder,
     ModelTracker,
     PairRecorder,
     RegimeLogger,
@@ -52,6 +54,7 @@ class World:
         self.regimes, self.risk = RegimeLogger(self.book), RiskLogger(self.book)
         self.tracker, self.runs = PortfolioTracker(self.book), BacktestRecorder()
         self.sentiments, self.models = SentimentLogger(), ModelTracker()
+        self.markets, self.bets = MarketRecorder(), PredictionTracker(self.book)
         self.seen, self.decisions = SnapshotLogger(), DecisionLogger(self.book)
         self.ideas, self.snapshots = TradeIdeaService(self.book), PortfolioSnapshotter(self.book)
         self.pairs = PairRecorder()
@@ -199,6 +202,34 @@ PREDICTION_KINDS: Final = {
 OUTCOME_KINDS: Final = {
     "prediction": "!reference", "actual": "json value", "is_correct": "boolean", "timestamp": "time",
 }  # fmt: skip
+EVENT: Final = {"event_id": "7", "title": "Weather"}
+MARKET: Final = {"market_id": "71", "question": "Does it rain?"}
+STOOD: Final = {"market": "71", "timestamp": NOON}
+BET: Final = {"market": "71", "price": Decimal("0.4"), "timestamp": NOON, "amount": 10}
+EVENT_KINDS: Final = {
+    "event_id": "!name(255)", "title": "reason", "slug": "text(500)", "liquidity": "money", "volume": "money",
+    "volume24hr": "money", "starts_at": "time", "ends_at": "time", "days_until_end": "bigint", "event_data": "json",
+    "is_filtered": "boolean", "told_at": "time",
+}  # fmt: skip
+FIGURES: Final = {
+    "yes_price": "payout", "no_price": "payout", "liquidity": "money", "volume": "money", "volume24hr": "money",
+    "market_conviction": "price",
+}  # fmt: skip
+MARKET_KINDS: Final = {
+    "market_id": "!name(255)", "question": "reason", "event": "soft reference", "event_title": "text",
+    "event_ends_at": "time", "condition_id": "text(100)", "yes_token_id": "text(100)", "no_token_id": "text(100)",
+    "resolved_outcome": "choice or empty", "resolved_at": "time", "market_data": "json", "is_filtered": "boolean",
+    "told_at": "time", **FIGURES,
+}  # fmt: skip
+STOOD_KINDS: Final = {"market": "!soft reference", "timestamp": "!time", **FIGURES}
+BET_KINDS: Final = {
+    "market": "!soft reference", "price": "!payout", "timestamp": "!time", "amount": "!money above 0",
+    "quantity": "quantity", "trade_id": "key", "order": "reference", "market_question": "text",
+    "event": "soft reference", "event_title": "text", "event_ends_at": "time", "strategy_used": "text(255)",
+    "model_id": "text(50)", "confidence_score": "ratio", "reasoning": "text", "expected_price": "price",
+    "commission": "money", "commission_currency": "text(10)", "venue": "text(50)", "external_id": "text(255)",
+    "exit_reason": "choice or empty", "source_pnl": "money", "tags": "texts(64)", "extra": "json",
+}  # fmt: skip
 RISK_KINDS: Final = {
     "timestamp": "!time", "portfolio_value": "!money", "total_exposure": "!money", "max_position_size": "money",
     "correlation_risk": "correlation", "var_estimate": "money",
@@ -258,6 +289,12 @@ CALLS: Final = [
     Call(SignalLogger, "__init__", {"account": "account"}),
     Call(SignalLogger, "log_signal", SIGNAL_KINDS, SIGNAL),
     Call(SignalLogger, "bulk_log", {"signals": "records"}),
+    Call(
+        SignalLogger, "log_batch", {"signals": "records", "at": "!time", "batch_id": "uuid"},
+        {"signals": [], "at": NOON},
+    ),
+    Call(SignalLogger, "current_signals", {"limit": "limit"}),
+    Call(SignalLogger, "archive_current_signals", {"at": "!time"}, {"at": NOON}),
     Call(SignalLogger, "mark_processed", {"signal": "!reference", "timestamp": "time"}, {}, {"signal": "signal"}),
     Call(
         SignalLogger, "mark_executed", {"signal": "!reference", "trade": "reference", "timestamp": "time"},
@@ -345,6 +382,17 @@ CALLS: Final = [
         {"model_id": "xgboost"},
     ),
     Call(ModelTracker, "flush", {"timeout": "!stat"}),
+    Call(MarketRecorder, "record_event", EVENT_KINDS, EVENT),
+    Call(MarketRecorder, "record_market", MARKET_KINDS, MARKET),
+    Call(MarketRecorder, "log_market_snapshot", STOOD_KINDS, STOOD),
+    Call(MarketRecorder, "record_events", {"events": "records", "at": "!time"}, {"events": [], "at": NOON}),
+    Call(MarketRecorder, "record_markets", {"markets": "records", "at": "!time"}, {"markets": [], "at": NOON}),
+    Call(MarketRecorder, "bulk_log_snapshots", {"snapshots": "records"}),
+    Call(MarketRecorder, "get_snapshot_history",
+         {"market": "soft reference", "include_archive": "boolean", **BAR}),
+    Call(MarketRecorder, "flush", {"timeout": "!stat"}),
+    Call(PredictionTracker, "buy_yes", BET_KINDS, BET),
+    Call(PredictionTracker, "mark_from_snapshots", {"at": "!time"}, {"at": NOON}),
     Call(
         SnapshotLogger, "log_candle",
         {
@@ -494,6 +542,7 @@ CALLS: Final = [
         PortfolioTracker, "mark_to_market", {"prices": "prices", "at": "!time"}, {"prices": {"AAPL": 190}, "at": LATER}
     ),
     Call(PortfolioTracker, "calculate_pnl", {"start": "time", "end": "time", "by": "choice"}),
+    Call(PortfolioTracker, "explain", {"trade": "!uuid"}, {}, {"trade": "trade"}),
     Call(PortfolioTracker, "close_period", {"at": "!time", "closed_by": "user"}, {"at": LATER}),
     Call(PortfolioTracker, "rebuild", {"check": "boolean"}),
     Call(PortfolioTracker, "flush", {"timeout": "!stat"}),
@@ -531,6 +580,13 @@ MAPPINGS: Final = [
         OUTCOME_KINDS,
         OUTCOME,
         lambda world: world.models.resolve_predictions,
+    ),
+    MappingOf(
+        "MarketRecorder.bulk_log_snapshots",
+        "snapshot",
+        STOOD_KINDS,
+        STOOD,
+        lambda world: world.markets.bulk_log_snapshots,
     ),
     MappingOf("RiskLogger.bulk_log", "day", RISK_KINDS, RISK, lambda world: world.risk.bulk_log),
 ]

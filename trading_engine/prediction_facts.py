@@ -129,14 +129,20 @@ def snapshot_of_market(told: Mapping[str, Any], at: dt.datetime | None = None) -
 
 def _checked(model: type[models.Model], told: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told, each value in its stored form; unlike a fact's, a value is kept where it is the default."""
-    fields = spec_of(model).fields
-    values = {}
+    fields, values = spec_of(model).fields, {}
     for name, value in told.items():
         if name not in fields:
             raise TypeError(f"{spec_of(model).kind} has no field {name}")
-        if value is not None and value != "":
-            values[name] = fields[name].check(name, value)
+        if value is None or (type(value) is str and not value and _may_be_empty(model, name)):
+            continue
+        values[name] = fields[name].check(name, value)
     return values
+
+
+def _may_be_empty(model: type[models.Model], name: str) -> bool:
+    """Return whether an empty text says of a field that there is nothing to say."""
+    field = model._meta.get_field(name)
+    return isinstance(field, models.CharField | models.TextField) and field.blank
 
 
 def _required(values: Mapping[str, Any], name: str) -> Any:

@@ -19,7 +19,7 @@ from portfolio_manager.accounting.facts import (
     fold_key,
 )
 from portfolio_manager.accounting.fold import Effect, Fold
-from portfolio_manager.accounting.marks import Mark, average_price, mark
+from portfolio_manager.accounting.marks import Mark, average_price, liquidation_distance, mark
 from portfolio_manager.accounting.positions import Leg, Lot, PositionState, Role, Side
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "fill_entries",
     "fold",
     "fold_key",
+    "liquidation_distance",
     "mark",
     "notional",
 ]

@@ -11,7 +11,7 @@ from portfolio_manager.accounting.entries import bounded, notional
 from portfolio_manager.accounting.facts import InstrumentType
 from portfolio_manager.accounting.positions import Side
 
-__all__ = ["Mark", "average_price", "mark"]
+__all__ = ["Mark", "average_price", "liquidation_distance", "mark"]
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -37,6 +37,17 @@ def average_price(money: Decimal, quantity: Decimal, multiplier: Decimal) -> Dec
     if not quantity:
         return None
     return quantize(CONTEXT.divide(money, CONTEXT.multiply(quantity, multiplier)))
+
+
+def liquidation_distance(price: Decimal | None, liquidation_price: Decimal | None) -> Decimal | None:
+    """
+    Return how far the price is from the one of liquidation, as a share of the price, never negative.
+
+    None of what cannot be liquidated, has no mark, or is marked at 0. Of a long it is the way down, of a short up.
+    """
+    if price is None or liquidation_price is None or not price:
+        return None
+    return quantize(CONTEXT.divide(CONTEXT.subtract(price, liquidation_price).copy_abs(), price.copy_abs()))
 
 
 def mark(

@@ -96,12 +96,15 @@ def _entry(row: Any, names: Mapping[int, str], trades: Mapping[UUID, UUID | None
         links.append(page_link(TradeIdea, row.trade_idea, f"Idea, {row.symbol}" if row.symbol else "Idea"))
     if (trade := trades.get(row.trade_idea)) is not None:
         links.append(explanation_link(trade, "Its trade explained"))
+    breaches = breaches_of(row.risk_check_result)
+    # What the gate says of itself is the list of what it found.
+    told = "; ".join("{}: {}, limit {}".format(*found) for found in breaches)
     return {
         "at": shown(row.occurred_at),
         "action": cell(DecisionHistory, "action", row),
         "move": " → ".join(str(statuses[one]) for one in (row.from_status, row.to_status) if one),
-        "rationale": row.rationale,
-        "breaches": ["{}: {}, limit {} ({})".format(*told) for told in breaches_of(row.risk_check_result)],
+        "rationale": "" if row.rationale == told else row.rationale,
+        "breaches": ["{}: {}, limit {} ({})".format(*found) for found in breaches],
         "by": f"by {names[row.actor]}" if row.actor in names else "by the system",
         "links": links,
     }

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from friren.core.numbers import CONTEXT, ZERO
 from portfolio_manager.booking.books import catch_up
-from portfolio_manager.booking.database import query
+from portfolio_manager.booking.database import Row, query
 from portfolio_manager.booking.reads import is_pending
+from portfolio_manager.booking.whole import query_whole
 
 __all__ = ["BookFigures", "HeldFigures", "account_figures", "book_figures", "held_figures"]
 
@@ -81,16 +82,18 @@ _HELD: Final = tuple(HeldFigures.__dataclass_fields__)
 
 def book_figures(account: UUID, *, using: str) -> BookFigures:
     """Return what the book of an account comes to; everything of it is booked. Reads all of its positions."""
-    return BookFigures(**_figures(account, (*_HELD, "realized", "commission"), "", using))
+    rows = query_whole(using, _FIGURES.format(only=""), {"account": account})
+    return BookFigures(**_told(rows, (*_HELD, "realized", "commission")))
 
 
 def held_figures(account: UUID, *, using: str) -> HeldFigures:
     """Return what an account holds, however much it has closed; everything of it is booked."""
-    return HeldFigures(**_figures(account, _HELD, "AND p.status = 'open'", using))
+    # What is open is in no archive.
+    rows = query(using, _FIGURES.format(only="AND p.status = 'open'"), {"account": account})
+    return HeldFigures(**_told(rows, _HELD))
 
 
-def _figures(account: UUID, names: tuple[str, ...], only: str, using: str) -> dict[str, Any]:
-    rows = query(using, _FIGURES.format(only=only), {"account": account})
+def _told(rows: list[Row], names: tuple[str, ...]) -> dict[str, Any]:
     return dict(zip(names, rows[0], strict=False)) if rows else dict.fromkeys(names, ZERO) | dict.fromkeys(_COUNTS, 0)
 
 

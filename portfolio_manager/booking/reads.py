@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from portfolio_manager.accounting import average_price
+from portfolio_manager.accounting import average_price, liquidation_distance
 from portfolio_manager.booking.database import query, sql
 from portfolio_manager.booking.state import has_pending_sql
 
@@ -64,6 +64,11 @@ class PositionRow:
     def entry_price(self) -> Decimal | None:
         """The average price of everything that was added to it; of a split's worth of units, today's."""
         return average_price(self.opened_cost, self.opened_quantity, self.multiplier)
+
+    @property
+    def liquidation_distance(self) -> Decimal | None:
+        """How far the last mark is from liquidation, as a share of the price; None of what is not leveraged."""
+        return liquidation_distance(self.current_price, self.liquidation_price)
 
     @property
     def entry_date(self) -> dt.datetime:

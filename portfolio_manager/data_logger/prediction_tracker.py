@@ -193,12 +193,18 @@ class PredictionTracker(AccountService):
         return None if found.stale or found.as_of is None else [row for row in found if row.market]
 
     def _bet(self, *, amount: Any = None, quantity: Any = None, **told: Any) -> Receipt:
-        if (amount is None) == (quantity is None):
-            raise RejectedRecordError("amount", amount, _ONE_OF)
         checks.refuse_unknown(told, known=_KEYWORDS, of=told["action"])
-        if quantity is None:
-            fields = spec_of(Trade).fields
-            stake, price = fields["amount"].check("amount", amount), fields["price"].check("price", told["price"])
+        fields = spec_of(Trade).fields
+        if told["market"] is None:
+            raise RejectedRecordError("market", None, "is required")
+        stake = None if amount is None else fields["amount"].check("amount", amount)
+        tokens = None if quantity is None else fields["quantity"].check("quantity", quantity)
+        if (stake is None) == (tokens is None):
+            raise RejectedRecordError("amount", amount, _ONE_OF)
+        if stake is not None:
+            price = fields["price"].check("price", told["price"])
+            if stake <= 0:
+                raise RejectedRecordError("amount", amount, "more than 0")
             if not 0 < price <= 1:
                 raise RejectedRecordError("price", price, "the price of a token, more than 0 and at most 1")
             quantity = quantize(CONTEXT.divide(stake, price))

@@ -11,7 +11,7 @@ from django.db.models import Q
 from friren.core.fields import ChoiceField, LeverageField, MoneyField, PriceField, QuantityField
 from friren.core.models import ProjectionModel
 from friren.core.numbers import CONTEXT
-from portfolio_manager.accounting import average_price
+from portfolio_manager.accounting import average_price, liquidation_distance
 from portfolio_manager.models.choices import FillRole, LedgerKind, PositionStatus, Side
 from portfolio_manager.models.positions import PositionQuerySet
 from trading_engine.models.choices import ExitReason, InstrumentType, RegimeType
@@ -121,6 +121,11 @@ class Position(ProjectionModel):
     def exit_price(self) -> Decimal | None:
         """The average price of what was taken out; None before anything was."""
         return average_price(self.closed_proceeds, self.closed_quantity, self._multiplier)
+
+    @property
+    def liquidation_distance(self) -> Decimal | None:
+        """How far the last mark is from liquidation, as a share of the price; None of what is not leveraged."""
+        return liquidation_distance(self.current_price, self.liquidation_price)
 
     @property
     def pnl_percent(self) -> Decimal | None:

@@ -27,9 +27,9 @@ __all__ = [
     "renamed",
 ]  # fmt: skip
 
-# A document of our own: fills, positions and cash in one file.
+# A document of our own: fills, positions and cash in one file. Polymarket's answers tell of markets, not of fills.
 JSON: Final = "json"
-STATEMENT_SOURCES: Final = (*SOURCES, JSON)
+STATEMENT_SOURCES: Final = (*(source for source in SOURCES if source != "polymarket"), JSON)
 # Ticker and venue of a symbol; id and side of a market.
 Instrument = tuple[str, str]
 _DOWN: Final = frozenset({"short", "sell"})

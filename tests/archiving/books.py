@@ -16,13 +16,15 @@ import friren
 from friren.core.ids import new_id
 from friren.errors import FrirenError
 from friren.operations import audit
+from portfolio_manager.booking.figures import book_figures
 from portfolio_manager.booking.health import check_books
 from portfolio_manager.booking.periods import standing
 from portfolio_manager.booking.pnl import PNL_KEYS
+from portfolio_manager.booking.profit_curve import advance_curve, read_curve
 from portfolio_manager.booking.state import last_seq, open_books
 from portfolio_manager.data_logger import PortfolioTracker
 from portfolio_manager.explaining import explain_trade
-from portfolio_manager.models import AccountState
+from portfolio_manager.models import AccountState, ProfitPeak
 from portfolio_manager.stored_equity import stored_equity
 from tests.books import at, uid
 from trading_engine.services import SentimentLogger, SignalLogger, TradeLogger
@@ -76,11 +78,6 @@ class Book:
         for number in range(self._episodes):
             self._market(number * 10) if self._rng.random() < 0.2 else self._shares(number * 10)
         self.loggers["books"].close_period(self.closed)
-
-    @property
-    def trades(self) -> list[UUID]:
-        """The trades that were told, in their order."""
-        return [keywords["trade_id"] for _method, keywords in self.told if "trade_id" in keywords]
 
     def _id(self) -> UUID:
         self._number += 1
@@ -204,11 +201,20 @@ def readings(book: Book) -> dict[str, Any]:
     found["orders"] = list(trades.open_orders())
     found["positions"] = list(tracker.get_current_positions())
     found["equity"] = stored_equity(book.account, dict.fromkeys(("AAPL", "MSFT", "SAP"), D(100)))
-    for key in book.trades[:: max(1, len(book.trades) // 3)]:
-        found[f"explained {key}"] = dataclasses.replace(explain_trade(key), as_of=None)
+    found["figures"] = book_figures(book.account.id, using="default")
+    ProfitPeak.objects.all().delete()
+    advance_curve(book.account.id, using="default")
+    found["curve"] = read_curve(book.account.id, using="default")
+    told = found["history"]
+    found["explained"] = [_untimed(explain_trade(trade.id)) for trade in (*told[:4], *told[-4:])]
     for moment in (book.closed, at(100_000)):
         found[f"standing at {moment}"] = _standing(book, moment)
     return found
+
+
+def _untimed(told: Any) -> Any:
+    seen = told.seen and dataclasses.replace(told.seen, as_of=None)
+    return dataclasses.replace(told, as_of=None, seen=seen)
 
 
 def _pnl(told: Any) -> Any:

@@ -42,7 +42,7 @@ LOGGERS = (
 # Choices of the program's author, not data: what is wrong with them is a ConfigurationError.
 CONFIGURATION = {"mode", "using", "durability"}
 # They take nothing.
-WITHOUT_DATA = {"close", "get_current_positions"}
+WITHOUT_DATA = {"close", "get_current_positions", "get_portfolio_state"}
 # Kinds that are no single value, with tests of their own below.
 COMPOUND = {"record", "records", "any"}
 UNKNOWN_ROWS = [value for value in KINDS["reference"] if value not in KINDS["uuid"]]

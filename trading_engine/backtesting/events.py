@@ -55,9 +55,10 @@ class OrderTicket:
 
     Attributes:
         id: the client order id, under which the order is stored.
-        action: buy or sell.
+        action: buy or sell; short or cover of a leg of a pair.
         quantity: positive.
         requested_at: when it was decided, aware UTC.
+        round_trip: of a leg of a pair: what both legs, and their exits, have in common.
     """
 
     id: UUID
@@ -66,6 +67,7 @@ class OrderTicket:
     action: str
     quantity: Decimal
     requested_at: dt.datetime
+    round_trip: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from trading_engine.data.importers.cells import decimal_cell
 from trading_engine.data.importers.stamps import DateFormat, date_format_of, read_wall, zone_of
 
 __all__ = [
-    "balance", "cash", "date_format", "day", "moment", "positive", "price_source", "ticker", "timeframe", "timezone",
-    "watched",
+    "balance", "cash", "date_format", "day", "moment", "parameter", "positive", "price_source", "ticker", "timeframe",
+    "timezone", "watched",
 ]  # fmt: skip
 
 # Far more rounds or checks than anybody waits for.
@@ -62,6 +63,18 @@ def timeframe(text: str) -> str:
         return canonical_timeframe(text)
     except RejectedRecordError as exc:
         raise _usage(exc) from exc
+
+
+def parameter(text: str) -> tuple[str, int | float]:
+    """Return (name, number) of a parameter told as NAME=VALUE; wrong usage if it is none."""
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not equals or not name.isidentifier() or not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r}: NAME=VALUE with a number is wanted")
+    return name, int(value) if value.lstrip("+-").isdigit() else number
 
 
 def ticker(text: str) -> str:

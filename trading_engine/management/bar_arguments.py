@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import CommandParser
 
+from trading_engine.backtesting.close_tables import series_of_close_tables
 from trading_engine.backtesting.series import BarSeries, series_of_files
 from trading_engine.backtesting.stored_series import series_of_store
 from trading_engine.data.importers.price_files import read_prices
 from trading_engine.regime import DEFAULT_DETECTOR, DETECTORS, VixCloses
 from trading_engine.services.price_recorder import PriceRecorder
 
-__all__ = ["add_bar_arguments", "add_regime_arguments", "detector", "load_bars", "vix_closes"]
+__all__ = [
+    "add_bar_arguments", "add_pair_argument", "add_regime_arguments", "detector", "load_bars", "pairs_of",
+    "vix_closes",
+]  # fmt: skip
 
 ISSUES_SHOWN: Final = 5
 
@@ -24,6 +29,9 @@ def add_bar_arguments(parser: CommandParser) -> None:
     """Add what `load_bars` reads."""
     bars = parser.add_mutually_exclusive_group(required=True)
     bars.add_argument("--csv", nargs="+", type=Path, metavar="FILE", help="CSV files or Lean zips; also stored.")
+    bars.add_argument(
+        "--closes", nargs="+", type=Path, metavar="FILE", help="CSV of closes, a column each; also stored."
+    )
     bars.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="Symbols whose bars are stored.")
     parser.add_argument("--symbol", help="Symbol of the file, if its name does not begin with it.")
     parser.add_argument("--timezone", help="IANA time zone of the file's stamps; UTC unless given.")
@@ -48,21 +56,44 @@ def detector(text: str) -> str:
     return name
 
 
+def add_pair_argument(parser: CommandParser, *, help: str) -> None:  # noqa: A002 - as argparse has it
+    """Add `--pair`, which may be given several times; `pairs_of` returns what was given."""
+    parser.add_argument("--pair", nargs=2, action="append", default=[], metavar=("FIRST", "SECOND"), help=help)
+
+
+def pairs_of(given: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the pairs that were given."""
+    return [(first, second) for first, second in given]
+
+
 def load_bars(
-    *, csv: list[Path] | None, symbols: list[str] | None, timeframe: str, source: str | None, **options: Any
+    *,
+    csv: list[Path] | None,
+    closes: list[Path] | None,
+    symbols: list[str] | None,
+    timeframe: str,
+    source: str | None,
+    only: Collection[str] = (),
+    **options: Any,
 ) -> BarSeries:
     """
     Return the bars that were asked for; those of files are stored as `import_prices` stores them.
+
+    Args:
+        only: symbols that are wanted of tables of closes; all of them when empty.
 
     Raises:
         UnreadableFileError: a file is missing, empty, or holds no bar.
         RejectedRecordError: an option is wrong, or a symbol has no stored bars.
         FrirenError: the bars are in the database, and it does not answer.
     """
-    if csv is None:
-        return series_of_store(symbols or [], timeframe=timeframe, source=source)
-    reading = {name: options[name] for name in ("symbol", "timezone", "date_format")}
-    loaded = series_of_files(csv, **reading)
+    if symbols is not None:
+        return series_of_store(symbols, timeframe=timeframe, source=source)
+    if closes is not None:
+        loaded = series_of_close_tables(closes, symbols=sorted(only), date_format=options["date_format"])
+    else:
+        reading = {name: options[name] for name in ("symbol", "timezone", "date_format")}
+        loaded = series_of_files(csv or [], **reading)
     for issue in loaded.issues[:ISSUES_SHOWN]:
         sys.stderr.write(f"{issue}\n")
     if len(loaded.issues) > ISSUES_SHOWN:

@@ -118,7 +118,8 @@ class SignalLogger(SignalBatches):
             As `bulk_log`.
         """
         moment = checks.check_time("at", at)
-        key = checks.check_uuid("batch_id", batch_id or natural_id("signal_batch", self.account.id, moment))
+        own = natural_id("signal_batch", self.account.id, moment)
+        key = own if batch_id is None else checks.check_uuid("batch_id", batch_id)
         receipt = self.bulk_log({"timestamp": moment, **told, "batch_id": key} if isinstance(told, Mapping) else told
                                 for told in signals)  # fmt: skip
         self.recorder.record(note_fact("last_signal_generation", moment))

@@ -13,6 +13,7 @@ from trading_engine.strategies.markets import BUY_NO, BUY_YES, Bet, MarketStrate
 from trading_engine.strategies.mean_reversion import MeanReversion
 from trading_engine.strategies.model_signals import ModelSignals
 from trading_engine.strategies.overround import Overround
+from trading_engine.strategies.pairs import PairAdvice, Pairs, PairStrategy
 from trading_engine.strategies.sma_cross import SmaCross
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "EXIT_LONG",
     "MARKET_STRATEGIES",
     "MODEL_STRATEGIES",
+    "PAIR_STRATEGIES",
     "STRATEGIES",
     "Advice",
     "Bet",
@@ -31,10 +33,14 @@ __all__ = [
     "ModelEvidence",
     "ModelSignals",
     "Overround",
+    "PairAdvice",
+    "PairStrategy",
+    "Pairs",
     "Quote",
     "SmaCross",
     "Strategy",
     "create_market_strategy",
+    "create_pair_strategy",
     "create_strategy",
 ]
 
@@ -44,6 +50,7 @@ Made = TypeVar("Made")
 STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]](
     {factory.name: factory for factory in (SmaCross, DonchianBreakout, MeanReversion)}
 )
+PAIR_STRATEGIES: Final = MappingProxyType[str, Callable[..., PairStrategy]]({Pairs.name: Pairs})
 # These want the name of a model.
 MODEL_STRATEGIES: Final = MappingProxyType[str, Callable[..., Strategy]]({ModelSignals.name: ModelSignals})
 
@@ -64,6 +71,11 @@ def create_strategy(name: str, **parameters: Any) -> Strategy:
 def create_market_strategy(name: str, **parameters: Any) -> MarketStrategy:
     """Return a new strategy on prediction markets, as `create_strategy` does one on symbols."""
     return _created(MARKET_STRATEGIES, name, parameters)
+
+
+def create_pair_strategy(name: str, **parameters: Any) -> PairStrategy:
+    """Return a new strategy on a pair, as `create_strategy` does one on symbols."""
+    return _created(PAIR_STRATEGIES, name, parameters)
 
 
 def _created(known: Mapping[str, Callable[..., Made]], name: str, parameters: Mapping[str, Any]) -> Made:

@@ -8,6 +8,6 @@ How busy the database is, how large, how fast it grows, and what the write path 
 from __future__ import annotations
 
 from friren.operations.metrics.history import growth, record
-from friren.operations.metrics.sources import Figures, Sample, collect
+from friren.operations.metrics.sources import Figures, Sample, collect, register_figure
 
-__all__ = ["Figures", "Sample", "collect", "growth", "record"]
+__all__ = ["Figures", "Sample", "collect", "growth", "record", "register_figure"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connections
 
 from friren.operations.health.surroundings import pool_figures
 from friren.operations.health.write_path import figures as write_path_figures
 from friren.operations.metrics.calls import call_times
 from friren.persistence.call_times import CallTimes
 
-__all__ = ["Figures", "Sample", "collect"]
+__all__ = ["Figures", "Sample", "collect", "register_figure"]
+
+Ask = Callable[[str], list[Any]]
+_figures: dict[str, str] = {}
 
 _CONNECTIONS: Final = """
     SELECT coalesce(state, 'unknown'), count(*) FROM pg_stat_activity
@@ -66,7 +69,8 @@ class Figures(msgspec.Struct, frozen=True):
         queries: how many are `running`, of these `waiting` for a lock, and for how long the `longest_seconds`.
         storage: `database_bytes`, and `tables` with bytes and about how many rows.
         throughput: counted by PostgreSQL since its statistics were reset (`commits`, `rows_inserted`, …), and
-            `cache_hit_ratio`, the share of blocks that were in its memory (0 to 1, null before the first).
+            `cache_hit_ratio`, the share of blocks that were in its memory (0 to 1, null before the first); and what
+            upper floors count.
         write_path: the account of every record, see `manage.py health`.
         calls: how long reads of services took, in the processes of this machine.
     """
@@ -98,6 +102,19 @@ class Figures(msgspec.Struct, frozen=True):
                     yield Sample(group + name, value)
 
 
+def register_figure(name: str, question: str) -> None:
+    """Add a figure of an upper floor to the throughput: a query of one row and one number."""
+    _figures[name] = question
+
+
+def _asked(ask: Ask) -> dict[str, float]:
+    try:
+        return {name: float(ask(question)[0][0]) for name, question in _figures.items()}
+    except ProgrammingError:
+        # Tables that are not there yet, or that this role may not look at: the other figures are told all the same.
+        return {}
+
+
 def collect(using: str = DEFAULT_DB_ALIAS) -> Figures:
     """
     Ask the server and this process for every figure.
@@ -124,7 +141,9 @@ def collect(using: str = DEFAULT_DB_ALIAS) -> Figures:
                 "database_bytes": database_bytes,
                 "tables": {table: (size, rows) for table, size, rows in ask(_TABLES)},
             },
-            throughput=throughput | {"cache_hit_ratio": round(hit / (hit + read), 6) if hit + read else None},
+            throughput=throughput
+            | {"cache_hit_ratio": round(hit / (hit + read), 6) if hit + read else None}
+            | _asked(ask),
             write_path=write_path_figures(),
             calls=call_times(),
         )

@@ -143,7 +143,7 @@ class TestRefusals:
         assert "reference" in self.refused("--symbols", "AAA", "--strategy", "sma_cross", "--engine", "vectorbt")
 
     def test_no_source_of_bars(self):
-        with pytest.raises(CommandError, match="--csv --symbols"):
+        with pytest.raises(CommandError, match="--csv --closes --symbols"):
             backtest("--strategy", "sma_cross")
 
 

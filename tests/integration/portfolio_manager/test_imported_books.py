@@ -15,10 +15,11 @@ import pytest
 from django.db import connections
 from django.db.models import Sum
 
+import friren
 from friren.accounts import find_account
 from friren.core.numbers import CONTEXT, ZERO, quantize
 from portfolio_manager.data_logger import PortfolioTracker
-from portfolio_manager.models import AccountState, CorporateAction, LedgerEntry, Position
+from portfolio_manager.models import AccountState, AccountTotals, CorporateAction, LedgerEntry, Position
 from tests.books import freqtrade_round_trips, number, pyfolio_closes, zipline_run
 from tests.freqtrade_database import write_database
 from trading_engine.management.commands.import_data import Command
@@ -176,8 +177,8 @@ def test_nof1_of_26_october(shared_data):
     folder = shared_data / "nof1/2025-10-26"
     report = run_twice("copy_ai", folder)
 
-    assert (report["records"], report["imported"], report["rejected"]) == (230, 460, 0)
-    assert len(report["skipped"]) == len(list(folder.iterdir())) - 1
+    assert (report["records"], report["imported"], report["rejected"]) == (232, 462, 0)
+    assert len(report["skipped"]) == len(list(folder.iterdir())) - 2
     trips = json.loads((folder / "trades.json").read_text(), parse_float=D)["trades"]
     told, analytics = defaultdict(D), json.loads((folder / "analytics.json").read_text(), parse_float=D)["analytics"]
     for model, profit in Trade.objects.exclude(source_pnl=None).values_list("model_id", "source_pnl"):
@@ -186,6 +187,10 @@ def test_nof1_of_26_october(shared_data):
         figure = one["fee_pnl_moves_breakdown_table"]["overall_pnl_with_fees"]
         # The API gives the last hundred trades of gemini only.
         assert (abs(told[one["model_id"]] - figure) < D("1e-6")) is (one["model_id"] != "gemini-2.5-pro")
+        won = Trade.objects.filter(model_id=one["model_id"], source_pnl__gt=0).count()
+        rate = 100 * won / Trade.objects.filter(model_id=one["model_id"]).exclude(source_pnl=None).count()
+        told_rate = float(one["winners_losers_breakdown_table"]["win_rate"])
+        assert (abs(rate - told_rate) < 1e-9) is (one["model_id"] != "gemini-2.5-pro")
     assert round(sum(told.values()), 6) == D("-12267.112929")
     tracker = PortfolioTracker(report["account"])
     assert not tracker.get_current_positions()
@@ -208,6 +213,64 @@ def test_nof1_of_26_october(shared_data):
         "LEVERAGED",
         "gpt-5",
     )
+
+
+def test_account_totals_of_nof1_are_kept_as_told(shared_data):
+    path = shared_data / "nof1/2025-10-26/account-totals.excerpt.json"
+    report = run_twice("copy_ai", path)
+
+    assert (report["records"], report["imported"], report["rejected"]) == (2, 2, 0)
+    rows = {row.source: row for row in AccountTotals.objects.all()}
+    told = {f"nof1:{one['model_id']}": one for one in json.loads(path.read_text(), parse_float=D)["accountTotals"]}
+    assert rows.keys() == told.keys() == {"nof1:gpt-5", "nof1:grok-4"}
+    for source, row in rows.items():
+        held = told[source]["positions"].values()
+        assert row.total_unrealized_pnl == quantize(told[source]["total_unrealized_pnl"])
+        # They add up as floats do.
+        assert abs(row.total_unrealized_pnl - sum(one["unrealized_pnl"] for one in held)) < D("1e-9")
+        assert (row.total_margin, row.total_commission, row.open_positions) == (
+            sum(one["margin"] for one in held), sum(one["commission"] for one in held), len(held),
+        )  # fmt: skip
+        assert row.timestamp.timestamp() == pytest.approx(float(told[source]["timestamp"]), abs=1e-6)
+    off = {
+        source: row.total_value - (10_000 + row.realized_pnl + row.total_unrealized_pnl) for source, row in rows.items()
+    }
+    # gpt-5 adds up. grok-4 does not, by the source's own figures, which stay as they are.
+    assert abs(off["nof1:gpt-5"]) < D("1e-6")
+    assert round(off["nof1:grok-4"], 6) == D("199.791860")
+
+
+def test_positions_of_nof1_are_held_as_told_and_marked_beside_what_it_says(shared_data):
+    totals = json.loads((shared_data / "nof1/2025-10-26/account-totals.excerpt.json").read_text(), parse_float=D)
+    for one in totals["accountTotals"]:
+        tracker = PortfolioTracker(friren.open_account(one["id"], position_mode="HEDGING"))
+        at = dt.datetime.fromtimestamp(float(one["timestamp"]), dt.UTC)
+        for symbol, position in one["positions"].items():
+            tracker.record_trade(
+                symbol=symbol, action="short" if position["quantity"] < 0 else "buy",
+                quantity=abs(position["quantity"]), price=position["entry_price"], leverage=position["leverage"],
+                timestamp=dt.datetime.fromtimestamp(float(position["entry_time"]), dt.UTC),
+                stop_loss_price=position["exit_plan"]["stop_loss"],
+                target_price=position["exit_plan"]["profit_target"],
+            )  # fmt: skip
+        tracker.mark_to_market({name: held["current_price"] for name, held in one["positions"].items()}, at)
+        for row in Position.objects.select_related("symbol").filter(account=tracker.account.id):
+            source = one["positions"][row.symbol.ticker]
+            assert (row.side, row.quantity) == (
+                "SHORT" if source["quantity"] < 0 else "LONG", abs(source["quantity"])
+            )  # fmt: skip
+            assert row.leverage == source["leverage"]
+            assert row.unrealized_pnl == (source["current_price"] - source["entry_price"]) * source["quantity"]
+            assert row.margin == quantize(row.total_cost / row.leverage)
+            # Theirs is another price of the same second, a margin that moves with the market, and a maintenance margin.
+            assert abs(row.unrealized_pnl - source["unrealized_pnl"]) < D("1.5")
+            assert abs(row.margin / source["margin"] - 1) < D("0.1")
+            assert abs(row.liquidation_price / source["liquidation_price"] - 1) < D("0.051")
+            held = next(one for one in tracker.get_current_positions() if one.symbol == row.symbol.ticker)
+            away = abs(row.liquidation_price - row.current_price) / row.current_price
+            assert row.liquidation_distance == held.liquidation_distance == quantize(away)
+            assert (row.liquidation_price > row.current_price) is (row.side == "SHORT")
+            assert (source["liquidation_price"] > source["current_price"]) is (row.side == "SHORT")
 
 
 def test_a_later_snapshot_of_nof1_adds_what_is_new_and_keeps_what_changed(shared_data, tmp_path):

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 import friren
 from friren.errors import RejectedRecordError
-from friren.operations import jobs
+from friren.operations import jobs, metrics
 from friren.persistence.receipts import WriteOutcome
 from portfolio_manager.collecting import calendar_of_file, collect_snapshots
 from portfolio_manager.data_logger import PortfolioTracker, TradeIdeaService
@@ -20,7 +20,7 @@ from portfolio_manager.strategy_ideas import evaluate_strategies
 from tests.factories import StrategyFactory
 from trading_engine.backtesting.sample_bars import sample_series
 from trading_engine.models import CalendarSnapshot, CandleSnapshot, IndicatorSnapshot, NewsSnapshot
-from trading_engine.services import PriceRecorder, SentimentLogger
+from trading_engine.services import PriceRecorder, SentimentLogger, SnapshotLogger
 
 pytestmark = pytest.mark.usefixtures("database")
 D = Decimal
@@ -171,6 +171,9 @@ def test_both_commands_run_by_the_clock_and_do_nothing_for_nobody(bars, capsys) 
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert (first["symbols"], first["collected"][0]["candles"], first["collected"][0]["accounts"]) == (1, 1, 1)
     assert second["accounts"][0]["looked_at"] == 1
+    # The candle, its indicators and the account; one more is of another day.
+    SnapshotLogger().log_candle(symbol="SP500", timeframe="1d", open=1, high=1, low=1, close=1, captured_at=AT)
+    assert metrics.collect().throughput["snapshot_per_hour"] == 3
 
 
 def test_the_calendar_of_trading_economics_is_read(shared_data) -> None:

@@ -180,3 +180,9 @@ class FillBook:
                 details={name: value for name, value in details.items() if value is not None},
             )
         )
+
+    def split(self, symbol: str, ratio: Decimal) -> None:
+        """Take a split: what is held becomes `ratio` times as much."""
+        for key, held in self.held.items():
+            if key[0] == symbol:
+                self.held[key] = CONTEXT.multiply(held, ratio)

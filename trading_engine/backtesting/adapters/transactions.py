@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -61,16 +62,17 @@ def from_transactions(
         RejectedRecordError: neither positions nor starting cash, no transaction, or a value is no number.
     """
     clock = Clock(timezone)
-    rows = list(rows_of(transactions, clock))
+    rows = rows_of(transactions, clock)
     if not rows:
         raise RejectedRecordError("transactions", [], "at least one")
     book = FillBook()
     days = [] if positions is None else [(clock(stamp), line) for stamp, line in positions.iterrows()]
+    # A day's positions bear its date, its fills perhaps the hour.
+    dates = [at.date() for at, _line in days]
     for row in rows:
-        # A day's positions bear its date, its fills perhaps the hour.
-        counted = next((at for at, _line in days if at >= row.at or at.date() >= row.at.date()), row.at)
-        paid, counted = row.commission or ZERO, max(counted, row.at)
-        book.add(row.symbol, row.amount, row.price, row.at, commission=paid, counted_from=counted)
+        place = bisect_left(dates, row.at.date())
+        counted = max(days[place][0], row.at) if place < len(days) else row.at
+        book.add(row.symbol, row.amount, row.price, row.at, commission=row.commission or ZERO, counted_from=counted)
     if starting_cash is None:
         if not days:
             raise RejectedRecordError("starting_cash", None, "is needed where there are no positions")
@@ -87,29 +89,24 @@ def from_transactions(
     )
 
 
-def rows_of(transactions: Any, clock: Clock) -> Iterator[Row]:
+def rows_of(transactions: Any, clock: Clock) -> list[Row]:
     """
-    Yield transactions in the order of time.
+    Return transactions in the order of time.
 
     Raises:
         RejectedRecordError: a row lacks something, or a value is no number.
     """
     if hasattr(transactions, "iterrows"):
-        told = [{"date": stamp, **line} for stamp, line in zip(transactions.index, _dicts(transactions), strict=True)]
+        cells = transactions.to_dict("records")
+        told = [{"date": stamp, **line} for stamp, line in zip(transactions.index, cells, strict=True)]
     else:
         told = [dict(line) for line in transactions]
-    found = [_row(line, clock) for line in told]
-    return iter(sorted(found, key=lambda row: row.at))
+    return sorted((_row(line, clock) for line in told), key=lambda row: row.at)
 
 
 def symbol_of(asset: Any) -> str:
     """Return the ticker of zipline's Equity, of how it is written out, or of text."""
     return str(getattr(asset, "symbol", None) or ticker_of(str(asset)))
-
-
-def _dicts(table: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = table.to_dict("records")
-    return found
 
 
 def _row(line: Mapping[str, Any], clock: Clock) -> Row:

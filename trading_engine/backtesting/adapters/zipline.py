@@ -44,10 +44,13 @@ def from_zipline(perf: Any, *, strategy: str, timezone: str = "UTC", currency: s
         raise RejectedRecordError("perf", type(perf).__name__, f"a table of zipline, with the columns {_COLUMNS}")
     clock, book, state = Clock(timezone), FillBook(), _State()
     points: list[EnginePoint] = []
+    splits: list[EngineSplit] = []
     for stamp, day in zip(perf.index, perf.to_dict("records"), strict=True):
         at = clock(day.get("period_close", stamp))
-        rows = list(rows_of(day["transactions"], clock))
-        state.take_splits(day["positions"], rows, at)
+        rows = rows_of(day["transactions"], clock)
+        for split in state.splits_of(day["positions"], rows, at):
+            book.split(split.symbol, split.ratio)
+            splits.append(split)
         fees = state.fees_of(day["orders"])
         for row in rows:
             # An order's fee of the day goes with its first fill of the day.
@@ -71,7 +74,7 @@ def from_zipline(perf: Any, *, strategy: str, timezone: str = "UTC", currency: s
         fills=tuple(book.fills),
         points=tuple(points),
         movements=tuple(state.movements),
-        splits=tuple(state.splits),
+        splits=tuple(splits),
         currency=currency,
         untold=("dividends, one by one", "the commission of each fill of an order"),
     )
@@ -85,14 +88,16 @@ class _State:
     """What has to be known of the days before."""
 
     def __init__(self) -> None:
-        self.splits: list[EngineSplit] = []
         self.movements: list[EngineCash] = []
         self._held: dict[str, Decimal] = {}
         self._fees: dict[str, Decimal] = defaultdict(lambda: ZERO)
         self._explained = ZERO
 
-    def take_splits(self, positions: Iterable[Mapping[str, Any]], rows: Sequence[Row], at: dt.datetime) -> None:
-        """Note a split wherever what is held changes by something else than the fills of the day."""
+    def splits_of(
+        self, positions: Iterable[Mapping[str, Any]], rows: Sequence[Row], at: dt.datetime
+    ) -> list[EngineSplit]:
+        """Return a split wherever what is held changes by something else than the fills of the day."""
+        found = []
         now = {symbol_of(held["sid"]): exact(held["amount"], "amount") for held in _held(positions)}
         for symbol, before in self._held.items():
             fills = sum((row.amount for row in rows if row.symbol == symbol), ZERO)
@@ -105,8 +110,9 @@ class _State:
                 raise RejectedRecordError("positions", after, rule)
             # Before whatever was traded on that day.
             midnight = dt.datetime.combine(at.date(), dt.time(), tzinfo=dt.UTC)
-            self.splits.append(EngineSplit(symbol=symbol, ratio=ratio, at=midnight))
+            found.append(EngineSplit(symbol=symbol, ratio=ratio, at=midnight))
         self._held = now
+        return found
 
     def fees_of(self, orders: Iterable[Mapping[str, Any]]) -> dict[str | None, Decimal]:
         """Return what each order cost since it was last heard of; its rows tell the sum so far."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from friren.core.choices import Environment, PositionMode
 from friren.core.numbers import plain
 from friren.errors import RejectedRecordError
+from trading_engine.data.importers.copy_ai_totals import TOTALS, has_moments, totals_entries
 from trading_engine.data.importers.json_stream import BrokenJsonError, asked_for, path_text, walk
 from trading_engine.data.importers.parsed import Issue, UnreadableFileError
 from trading_engine.data.importers.records import Book, Entry, Fields, ReadFiles, SourceFile, Told, entry_of, opened
@@ -17,17 +18,19 @@ from trading_engine.data.importers.records import Book, Entry, Fields, ReadFiles
 __all__ = ["read_copy_ai"]
 
 VENUE: Final = "nof1"
-# Answers of the API that lie beside the trades: they follow from the trades, or are readings of one moment.
+# Answers of the API that lie beside the trades. Those but account totals follow from the trades, or say no moment.
 _OTHERS: Final = (
-    "accountTotals", "analytics", "leaderboard", "sinceInceptionValues", "conversations", "prices", "positions",
+    TOTALS, "analytics", "leaderboard", "sinceInceptionValues", "conversations", "prices", "positions",
 )  # fmt: skip
+# What is held is no fill, and the fill that opened it is told again, with another price and size, once it is closed.
+POSITIONS_ALONE: Final = "positions that do not say when they were held: fills come with the trades"
 _SIDES: Final = {"long": ("buy", "sell"), "short": ("short", "cover")}
 # Kept as the source tells them: its net profit, say, is not always its gross profit less its fees.
 _FIGURES: Final = ("realized_gross_pnl", "realized_net_pnl", "total_commission_dollars")
 
 
 def read_copy_ai(paths: Sequence[Path]) -> ReadFiles:
-    """Return the trades among the answers in `paths`; other answers are named as skipped."""
+    """Return the trades and account totals among the answers in `paths`; other answers are named as skipped."""
     read = ReadFiles(Book("copy_ai", Environment.PAPER, "USD", PositionMode.HEDGING))
     for path in paths:
         try:
@@ -37,8 +40,12 @@ def read_copy_ai(paths: Sequence[Path]) -> ReadFiles:
             continue
         if found == "trades":
             read.files.append(SourceFile(path, _entries, size=path.stat().st_size))
+        elif found == TOTALS and has_moments(path):
+            read.files.append(SourceFile(path, totals_entries, size=path.stat().st_size))
+        elif found == TOTALS:
+            read.skipped.append((path, POSITIONS_ALONE))
         elif found:
-            read.skipped.append((path, f"an answer with {found}: only trades are imported"))
+            read.skipped.append((path, f"an answer with {found}: only trades and account totals are imported"))
         else:
             read.unreadable.append(UnreadableFileError(path, "no answer of the API: an object with trades is wanted"))
     return read

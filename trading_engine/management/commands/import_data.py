@@ -21,6 +21,7 @@ from trading_engine.data.importers.sources import SOURCES, read_files
 from trading_engine.management.arguments import cash, date_format, timezone, watched
 from trading_engine.services.data_imports import ImportedFile, import_file
 from trading_engine.services.import_accounts import account_of
+from trading_engine.services.whole_imports import importer_of, whole_sources
 
 __all__ = ["Command"]
 
@@ -36,7 +37,7 @@ class Command(BaseFrirenCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
         add("paths", nargs="+", type=Path, metavar="PATH", help="Files, or folders of them.")
-        add("--source", required=True, choices=SOURCES, help="Which system wrote them.")
+        add("--source", required=True, choices=sorted({*SOURCES, *whole_sources()}), help="Which system wrote them.")
         add("--account", default="", metavar="NAME", help="The books; else those of the source, opened if needed.")
         add("--open", choices=Environment.values, dest="environment", help="Open the books if there are none.")
         add("--currency", default="", help="Base currency of books that are opened; the source's unless given.")
@@ -50,10 +51,16 @@ class Command(BaseFrirenCommand):
         if source != "csv" and (mapping or options["timezone"] or options["date_format"]):
             raise CommandError("--mapping, --timezone and --date-format are for --source csv", returncode=2)
         how = {name: options[name] for name in ("timezone", "date_format")}
-        read = read_files(source, paths, mapped=read_mapping(mapping) if mapping else None, **how)
         done: list[ImportedFile] = []
         account = None
-        if read.files:
+        whole = importer_of(source)
+        if whole is not None:
+            if any(options[name] for name in ("account", "environment", "currency", "starting_cash")):
+                raise CommandError(f"--source {source} tells whose its rows are: no --account, no --open", returncode=2)
+            read, done = whole(paths, dry_run=dry_run)
+        else:
+            read = read_files(source, paths, mapped=read_mapping(mapping) if mapping else None, **how)
+        if read.files and whole is None:
             opening = {name: options[name] for name in ("account", "environment", "currency", "starting_cash")}
             if read.of_books:
                 account = account_of(read.book, **opening, dry_run=dry_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from friren.errors import ArchiveError, ConfigurationError
 from friren.operations.archive.settings import COLD_ROWS
@@ -22,9 +22,12 @@ class _Modules(NamedTuple):
     parquet: Any
 
 
-def check_installed() -> _Modules:
+def check_installed(what: str = "--cold") -> _Modules:
     """
     Return pyarrow and its Parquet.
+
+    Args:
+        what: needs it, in words.
 
     Raises:
         ConfigurationError: it is not installed.
@@ -33,7 +36,7 @@ def check_installed() -> _Modules:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as exc:
-        raise ConfigurationError("--cold needs the extra friren[data]: install pyarrow") from exc
+        raise ConfigurationError(f"{what} needs the extra friren[data]: install pyarrow") from exc
     return _Modules(pa, parquet)
 
 
@@ -42,7 +45,7 @@ def selected(column: str, kind: str) -> str:
     return f"{column}::text" if kind in _AS_TEXT else column
 
 
-def write_rows(path: Path, columns: Mapping[str, str], rows: Iterator[Sequence[Any]]) -> int:
+def write_rows(path: Path | IO[bytes], columns: Mapping[str, str], rows: Iterator[Sequence[Any]]) -> int:
     """
     Write rows to a file, compressed with zstd; return how many.
 

@@ -92,7 +92,7 @@ class TestBets:
             ({"amount": 1, "price": D("1.2")}, "price"),
             ({"quantity": 1, "price": D("1.2")}, "price"),
             ({"amount": 1.5}, "amount"),
-            ({"amount": -1}, "quantity"),
+            ({"amount": -1}, "amount"),
         ],
     )
     def test_that_make_no_sense_are_refused_by_name(self, bets, told, field) -> None:

@@ -52,6 +52,7 @@ def test_a_run_of_zipline_matches_to_the_cent_over_a_split(perf) -> None:
     ours = [(float(engines.signed(fill)), float(fill.price)) for fill in engines.fills(report.account)]
     assert ours == [(row["amount"], pytest.approx(row["price"], rel=1e-14)) for row in told]
     assert sum(fill.commission for fill in engines.fills(report.account)) == 7
+    assert {fill.action for fill in engines.fills(report.account)} == {"buy", "sell"}
     (split,) = CorporateAction.objects.filter(account__name=report.account)
     assert (split.ratio, split.effective_at.date().isoformat()) == (7, "2014-06-09")
     assert Position.objects.get(account__name=report.account, status="open").quantity == 700

@@ -181,6 +181,6 @@ def test_views_of_the_books_show_their_own_rows_alone() -> None:
 def test_a_pair_keeps_its_symbols_and_says_its_name() -> None:
     pair = TradingPairFactory(symbol_1__ticker="BAC", symbol_2__ticker="JPM")
 
-    assert str(pair) == "BAC/JPM"
+    assert str(pair) == "BAC/JPM (p=0.0130)"
     with pytest.raises(ProtectedError):
         pair.symbol_1.delete()

@@ -75,6 +75,16 @@ def test_signed_changes_become_actions_by_what_is_held() -> None:
     ]  # fmt: skip
 
 
+def test_a_split_counts_in_what_is_held() -> None:
+    book = FillBook()
+    book.add("AAA", Decimal(100), Decimal(10), NOON)
+    book.split("AAA", Decimal(7))
+    for change in (-700, 1):
+        book.add("AAA", Decimal(change), Decimal(2), NOON)
+
+    assert [fill.action for fill in book.fills] == ["buy", "sell", "buy"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "ratio"),
     [
