@@ -19,6 +19,7 @@ class PortfolioManagerConfig(AppConfig):
             book_snapshots,
             risk_days,
             schedules,
+            settings_storage,
             snapshot_rate,
             stored_frames,
             stored_readings,
@@ -37,7 +38,7 @@ class PortfolioManagerConfig(AppConfig):
         health.register("reconciliation", check_breaks, thorough=True)
         for module in (
             risk_days, book_snapshots, moves, fills, schedules, breaks, snapshot_rate, stored_readings,
-            blueprint_import,
+            blueprint_import, settings_storage,
         ):  # fmt: skip
             module.register()
         register_series(AccountSnapshot)

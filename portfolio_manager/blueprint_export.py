@@ -17,7 +17,7 @@ from trading_engine.data.atomic_files import replacing
 from trading_engine.data.importers.blueprint import RISK_CONFIG, STRATEGIES, columns_of_settings
 from trading_engine.data.transfer.shapes import Shaped
 
-__all__ = ["write_blueprint"]
+__all__ = ["write_blueprint", "write_settings"]
 
 
 def write_blueprint(folder: Path, account: AccountHandle | None) -> list[Shaped]:
@@ -32,12 +32,18 @@ def write_blueprint(folder: Path, account: AccountHandle | None) -> list[Shaped]
     for kind, rows in ((STRATEGIES, Strategy.objects.order_by("name")), (RISK_CONFIG, RiskConfig.objects.all())):
         columns = columns_of_settings(kind)
         told = [{name: getattr(row, name) for name in columns} for row in rows]
-        _write(folder / f"{kind}.csv", columns, told)
+        write_settings(folder / f"{kind}.csv", columns, told)
         written.append(Shaped(f"{kind}.csv", len(told)))
     return written
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def write_settings(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """
+    Write a file of settings, whole or not at all: lists and objects as cells of JSON.
+
+    Raises:
+        OSError: the disk refuses; the file is what it was.
+    """
     with replacing(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(text)

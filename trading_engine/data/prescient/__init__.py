@@ -17,11 +17,10 @@ from trading_engine.data.prescient.files import (
     append_records,
     files_of,
     place_of,
-    read_document,
     read_records,
     write_records,
 )
-from trading_engine.data.prescient.tables import STAGES, TABLES, Column, Table, table_named
+from trading_engine.data.prescient.tables import STAGES, TABLES, Column, Table, register_table, table_named
 from trading_engine.data.prescient.values import Place, json_bytes, record_of
 
 __all__ = [
@@ -34,9 +33,9 @@ __all__ = [
     "files_of",
     "json_bytes",
     "place_of",
-    "read_document",
     "read_records",
     "record_of",
+    "register_table",
     "table_named",
     "write_records",
 ]

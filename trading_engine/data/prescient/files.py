@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from friren.errors import RejectedRecordError
+from friren.errors import ConfigurationError, RejectedRecordError
 from friren.locking import exclusive
 from trading_engine.data.atomic_files import replacing
 from trading_engine.data.importers.json_stream import BrokenJsonError, Item, asked_for, path_text, walk
@@ -23,15 +24,14 @@ __all__ = [
     "append_records",
     "files_of",
     "place_of",
-    "read_document",
     "read_records",
     "write_records",
 ]
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 COPIED_AT_ONCE: Final = 1024 * 1024
-# Longer than any writing of a file takes; a process that ends frees its lock.
-LOCK_SECONDS: Final = 60.0
+# Longer than any writing of a file takes, and no longer than a cycle can wait; a process that ends frees its lock.
+LOCK_SECONDS: Final = 5.0
 # What may stand behind the last record: the end of the list, and space.
 TAIL_BYTES: Final = 4096
 _INDENT: Final = b"\n  "
@@ -76,13 +76,6 @@ def read_records(
             yield issue_of(item.line, exc, path=place)
         else:
             yield found, record
-
-
-def read_document(path: Path, table: Table) -> tuple[Place, dict[str, Any]] | Issue | None:
-    """Return the record that a file of one document is; None when there is no file. Errors as for `read_records`."""
-    if not path.exists():
-        return None
-    return next(iter(read_records(path, table)), None)
 
 
 def _items(path: Path, table: Table, file: SourceFile | None) -> Iterator[Item]:
@@ -156,9 +149,15 @@ def append_records(root: Path, table: Table, records: Iterable[Mapping[str, Any]
             _append(path, table, some)
 
 
-def _locked(path: Path) -> Any:
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file's lock; TimeoutError, which is an OSError, when somebody else does not let go of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return exclusive(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
+    try:
+        with exclusive(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+            yield
+    except ConfigurationError as exc:
+        raise TimeoutError(str(exc)) from exc
 
 
 def _append(path: Path, table: Table, records: Iterable[Mapping[str, Any]]) -> None:

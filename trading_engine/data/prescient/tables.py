@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from friren.errors import ConfigurationError, shown
 
-__all__ = ["STAGES", "TABLES", "Column", "Kind", "Mode", "Table", "table_named"]
+__all__ = ["STAGES", "TABLES", "Column", "Kind", "Mode", "Table", "register_table", "table_named"]
 
 # In this order a system leaves its files: what is worth most first, what is largest last.
 STAGES: Final = ("trades", "history", "signals", "markets")
@@ -208,6 +208,11 @@ TABLES: Final = (
     ),
 )  # fmt: skip
 _BY_NAME: Final = {table.name: table for table in TABLES}
+
+
+def register_table(table: Table) -> None:
+    """Let storages keep a table that is no part of Prescient's tree; upper floors register theirs."""
+    _BY_NAME[table.name] = table
 
 
 def table_named(name: str) -> Table:

@@ -12,7 +12,7 @@ import structlog
 from django.db import Error as DatabaseError
 
 from friren.accounts import AccountHandle
-from friren.errors import DatabaseUnavailableError, FrirenError
+from friren.errors import DatabaseUnavailableError, FrirenError, KeyReusedError
 from trading_engine.data.importers.parsed import UnreadableFileError
 from trading_engine.data.prescient import Table, record_of, table_named
 from trading_engine.data.prescient.tables import Mode
@@ -20,13 +20,12 @@ from trading_engine.data.storage.base import Record, Side, Storage, Written
 from trading_engine.data.storage.files import FileStorage
 from trading_engine.data.storage.mode import StorageMode, current_mode, json_root
 from trading_engine.data.storage.postgres import PostgresStorage
-from trading_engine.data.storage.stored import reader_of
 
 __all__ = ["HybridStorage", "storage_for"]
 
 log = structlog.get_logger(__name__)
 
-# Records that wait for a file that refuses; what is more is in the database, and `check_consistency` names it.
+# Writings of a table that wait for its file; what is more is in the database, and `check_consistency` names it.
 WAITING_MAX: Final = 10_000
 _REFUSALS: Final = (OSError, UnreadableFileError)
 
@@ -42,7 +41,10 @@ class HybridStorage:
 
     def __init__(self, files: Storage, database: Storage, *, mode: StorageMode) -> None:
         self.files, self.database, self.mode = files, database, mode
-        self._waiting: deque[tuple[str, list[dict[str, Any]]]] = deque()
+        # By file, in their order: one that is damaged must not hold up the others.
+        self._waiting: dict[str, deque[tuple[str, list[dict[str, Any]]]]] = {}
+        # What the database refused of tables that are overwritten: it would tell of what was before.
+        self._owed: dict[str, list[dict[str, Any]]] = {}
         for warning in mode.warnings:
             log.warning(warning)
 
@@ -55,7 +57,7 @@ class HybridStorage:
         """
         is_ = table_named(table)
         told = _checked(is_, records)
-        to_database = self.mode.writes_database(is_.stage) and reader_of(table) is not None
+        to_database = self.mode.writes_database(is_.stage)
         if not self.mode.write_file and to_database:
             return self.database.save(table, told)
         file = self._save_file(is_, told, alone=not to_database)
@@ -63,18 +65,21 @@ class HybridStorage:
 
     def load(self, table: str) -> list[dict[str, Any]]:
         """
-        Return what a table holds, in the order of its keys.
+        Return what a table holds, in the order of its keys. A file that is behind is not asked.
 
         Raises:
             DatabaseUnavailableError: the database does not answer, and the files are not to be asked.
         """
         is_ = table_named(table)
-        if not self.mode.reads_database(is_.stage) or reader_of(table) is None:
+        behind = not self._catch_up(is_.path)
+        if table in self._owed and self._save_database(is_, self._owed[table]) is Side.BEHIND and not behind:
+            return self.files.load(table)
+        if not self.mode.reads_database(is_.stage) and not behind:
             return self.files.load(table)
         try:
             return self.database.load(table)
         except (DatabaseUnavailableError, DatabaseError) as exc:
-            if not self.mode.fallback_to_file:
+            if behind or not self.mode.fallback_to_file:
                 raise
             log.warning("read from the files: the database does not answer", table=table, error=str(exc))
             return self.files.load(table)
@@ -85,20 +90,29 @@ class HybridStorage:
 
     def catch_up(self) -> bool:
         """Write what waits for the files; return whether they have all of it."""
-        while self._waiting:
-            table, records = self._waiting[0]
+        # Every one of them is tried.
+        caught_up = [self._catch_up(path) for path in self._waiting]
+        return all(caught_up)
+
+    def _catch_up(self, path: str) -> bool:
+        waiting = self._waiting.get(path)
+        while waiting:
+            table, records = waiting[0]
             try:
                 self.files.save(table, records)
             except _REFUSALS as exc:
                 log.warning("the file is behind", table=table, error=str(exc))
                 return False
-            self._waiting.popleft()
+            except KeyReusedError as exc:
+                # Somebody else wrote it otherwise meanwhile: check_consistency names it.
+                log.error("the file has this record with other content", table=table, error=str(exc))  # noqa: TRY400
+            waiting.popleft()
         return True
 
     @property
     def waiting(self) -> int:
         """How many writings wait for the files."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     def close(self) -> None:
         """Take no more records, and write what waits for the files."""
@@ -117,7 +131,8 @@ class HybridStorage:
     def _save_file(self, is_: Table, told: list[dict[str, Any]], *, alone: bool) -> Side:
         try:
             # In their order: what waited first.
-            if not self.catch_up():
+            self.catch_up()
+            if self._waiting.get(is_.path):
                 raise OSError("an earlier writing waits")
             return self.files.save(is_.name, told).file
         except _REFUSALS as exc:
@@ -128,19 +143,24 @@ class HybridStorage:
             return Side.BEHIND
 
     def _wait(self, is_: Table, told: list[dict[str, Any]]) -> None:
+        waiting = self._waiting.setdefault(is_.path, deque())
         if is_.mode is Mode.OVERWRITE:
             # Only what was saved last is ever read.
-            self._waiting = deque(one for one in self._waiting if one[0] != is_.name)
-        if len(self._waiting) < WAITING_MAX:
-            self._waiting.append((is_.name, told))
+            waiting.clear()
+        if len(waiting) < WAITING_MAX:
+            waiting.append((is_.name, told))
 
     def _save_database(self, is_: Table, told: list[dict[str, Any]]) -> Side:
         try:
-            return self.database.save(is_.name, told).database
+            side = self.database.save(is_.name, told).database
         except (FrirenError, DatabaseError) as exc:
             # The file has it, which is the source of truth; check_consistency names what is missing here.
+            if is_.mode is Mode.OVERWRITE:
+                self._owed[is_.name] = told
             log.error("the database refuses; it is behind", table=is_.name, error=str(exc))  # noqa: TRY400
             return Side.BEHIND
+        self._owed.pop(is_.name, None)
+        return side
 
 
 def _checked(is_: Table, records: Iterable[Record]) -> list[dict[str, Any]]:

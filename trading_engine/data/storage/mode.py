@@ -39,17 +39,12 @@ class StorageMode:
     warnings: tuple[str, ...] = ()
 
     def writes_database(self, stage: str) -> bool:
-        """Return whether tables of a stage go to the database."""
-        return self.write_database and (not self.write_file or stage in self.stages)
+        """Return whether tables of a stage go to the database; settings, which are of none, go along."""
+        return self.write_database and (not self.write_file or stage in self.stages or stage not in STAGES)
 
     def reads_database(self, stage: str) -> bool:
         """Return whether tables of a stage are read from the database."""
         return self.read_database and self.writes_database(stage)
-
-    @property
-    def touches_files(self) -> bool:
-        """Whether any file may be opened."""
-        return self.write_file or self.fallback_to_file
 
 
 def storage_mode(values: Mapping[str, str]) -> StorageMode:

@@ -17,7 +17,6 @@ from trading_engine.data.prescient import (
     append_records,
     files_of,
     place_of,
-    read_document,
     read_records,
     record_of,
     table_named,
@@ -63,15 +62,14 @@ def test_what_was_read_is_written_and_read_again_the_same(root, tmp_path, name):
 def test_a_portfolio_is_one_document_with_its_positions(root, tmp_path):
     table, within = table_named("portfolio"), table_named("positions")
     (path,) = files_of(root, table)
-    _place, document = read_document(path, table)
+    (document,) = records(path, table)
     positions = records(path, within)
 
     (copy,) = write_records(tmp_path, table, [document], positions=positions)
 
     assert (document["balance"], len(positions)) == (9400, 6)
-    assert read_document(copy, table)[1] == document
+    assert records(copy, table) == [document]
     assert records(copy, within) == positions
-    assert read_document(tmp_path / "none.json", table) is None
 
 
 def test_numbers_keep_all_their_digits(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from friren.errors import DatabaseUnavailableError, KeyReusedError, RejectedRecordError
+from friren.locking import exclusive
 from tests.prescient_tree import Tree
 from trading_engine.data.importers.parsed import UnreadableFileError
 from trading_engine.data.storage import HybridStorage, Side, StorageMode, Written, storage_for
@@ -83,6 +84,46 @@ def test_a_damaged_file_is_left_as_it_is_and_behind(files, rows, tree, root):
     assert path.read_text() == '[{"trade_id": '
     assert not storage.catch_up()
     assert len(rows.load("trades")) == 2
+
+
+def test_a_damaged_file_holds_up_no_other_and_is_not_read(files, rows, tree, root, agreed):
+    storage = HybridStorage(files, rows, mode=FILES_READ)
+    storage.save("trades", tree.trades[:1])
+    path = root / "trades/paper_trades.json"
+    path.write_text("[")
+    storage.save("trades", tree.trades[1:2])
+
+    assert storage.save("portfolio_history", tree.history) == Written(Side.STORED, Side.STORED)
+
+    assert agreed("trades", storage.load("trades")) == agreed("trades", tree.trades[:2])
+    storage.database = Refusing(rows, DatabaseUnavailableError())
+    with pytest.raises(DatabaseUnavailableError):
+        storage.load("trades")
+    assert len(storage.load("portfolio_history")) == 1
+
+
+def test_a_record_that_somebody_else_wrote_otherwise_is_not_written_over(files, rows, tree):
+    sick = Refusing(files, OSError("full"))
+    storage = HybridStorage(sick, rows, mode=BOTH)
+    storage.save("trades", tree.trades[:1])
+    sick.error = None
+    files.save("trades", [{**tree.trades[0], "amount": 7}])
+
+    assert storage.catch_up()
+
+    assert [trade["amount"] for trade in files.load("trades")] == [7]
+
+
+def test_a_file_that_somebody_holds_is_behind_and_holds_up_nobody(files, rows, tree, root, monkeypatch):
+    monkeypatch.setattr("trading_engine.data.prescient.files.LOCK_SECONDS", 0.05)
+    storage = HybridStorage(files, rows, mode=BOTH)
+    storage.save("trades", tree.trades[:1])
+
+    with exclusive(root / "trades/.paper_trades.json.lock", timeout=1):
+        assert storage.save("trades", tree.trades[1:2]) == Written(Side.BEHIND, Side.STORED)
+
+    assert storage.catch_up()
+    assert len(files.load("trades")) == 2
 
 
 def test_where_no_other_side_has_it_a_refusing_file_raises(files, rows, tree):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from decimal import Decimal
@@ -14,7 +15,7 @@ from tests.prescient_tree import Tree
 from trading_engine.data.prescient import TABLES
 from trading_engine.data.storage import FileStorage, HybridStorage, PostgresStorage, StorageMode
 from trading_engine.data.storage.mode import FLAGS
-from trading_engine.management.commands import benchmark_reads, check_consistency, migration_status
+from trading_engine.management.commands import archive_json, benchmark_reads, check_consistency, migration_status
 
 BOTH = StorageMode(write_file=True, fallback_to_file=True)
 
@@ -220,3 +221,21 @@ def test_without_files_there_is_nothing_to_time(root):
     open_account("prescient", position_mode="HEDGING")
 
     assert run(benchmark_reads)[0] == 1
+
+
+def test_files_that_nothing_reads_any_more_are_put_aside_with_their_sums(both, root, tmp_path, monkeypatch):
+    files = {path.relative_to(root): path.read_bytes() for path in root.rglob("*.json")}
+    monkeypatch.setenv("USE_POSTGRES", "true")
+    in_use = run(archive_json, "--to", tmp_path / "aside")
+    monkeypatch.setenv("DATABASE_FALLBACK_TO_JSON", "false")
+    monkeypatch.setenv("DUAL_WRITE", "false")
+
+    code, report = run(archive_json, "--to", tmp_path / "aside")
+    again = run(archive_json, "--to", tmp_path / "aside")
+
+    assert (in_use[0], code, report["moved"], again[1]["moved"]) == (1, 0, len(files), 0)
+    assert list(root.rglob("*.json")) == []
+    told = json.loads((tmp_path / "aside/MANIFEST.json").read_text())
+    for path, content in files.items():
+        assert (tmp_path / "aside" / path).read_bytes() == content
+        assert {"path": path.as_posix(), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} in told
