@@ -202,10 +202,16 @@ def _table(rows: Any, columns: Sequence[Column], *, exact: bool) -> Any:
     batches = []
     for some in _chunks(rows, columns, exact=exact):
         arrays = [
-            arrow.array(values, type=field.type) for values, field in zip(zip(*some, strict=True), schema, strict=True)
+            _array(arrow, values, field.type) for values, field in zip(zip(*some, strict=True), schema, strict=True)
         ]
         batches.append(arrow.record_batch(arrays, schema=schema))
     return arrow.Table.from_batches(batches, schema=schema)
+
+
+def _array(arrow: Any, values: Any, kind: Any) -> Any:
+    if arrow.types.is_decimal(kind):
+        return arrow.array(values, type=arrow.string()).cast(kind)
+    return arrow.array(values, type=kind)
 
 
 def _chunks(rows: Any, columns: Sequence[Column], *, exact: bool) -> Iterator[list[tuple[Any, ...]]]:
@@ -215,8 +221,8 @@ def _chunks(rows: Any, columns: Sequence[Column], *, exact: bool) -> Iterator[li
     from django.db.models.functions import Cast
 
     casts: dict[Kind, Callable[[], Any]] = {Kind.AS_TEXT: TextField}
-    if not exact:
-        casts[Kind.DECIMAL] = FloatField
+    # As text to Arrow's own decimals: past Python's, which take three times as long.
+    casts[Kind.DECIMAL] = TextField if exact else FloatField
     # Under names of their own: a column of the table may be called as one of the frame is.
     named = {
         f"frame_{place}": Cast(column.path, casts[column.kind]()) if column.kind in casts else F(column.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 from django.db import models
@@ -58,6 +59,13 @@ GOING: Final[tuple[tuple[type[models.Model], str, tuple[str, ...]], ...]] = (
     (OrderStatusEvent, "occurred_at", ("order_id",)),
 )
 
+# What copies in files have beside the columns of the table.
+PRODUCTS: Final[Mapping[type[models.Model], Mapping[str, str]]] = {
+    Trade: {"notional": "coalesce(t.amount, t.quantity * t.price)"},
+    Position: {"net_pnl": "t.realized_pnl - t.commission"},
+    PositionFill: {"net_pnl": "t.realized_pnl - t.commission"},
+}
+
 # Nothing moves such an idea any more, and no order of it is still to be filled.
 _DONE: Final = f"""
     t.status IN ('{IdeaStatus.AUTO_EXECUTED}', '{IdeaStatus.REJECTED}') AND NOT EXISTS (
@@ -90,7 +98,9 @@ def register_all() -> None:
     register_archive(TradeIdea, time="proposed_at", days=ideas, movable=_DONE, cold=False)
     trades = env.integer("RETENTION_TRADE_DAYS", default=0, maximum=DAYS_MAX)
     for model, time, indexed in GOING:
-        register_archive(model, bundle=BOOKS, time=time, days=trades, indexed=indexed, cold=False)
+        register_archive(
+            model, bundle=BOOKS, time=time, days=trades, indexed=indexed, cold=False, products=PRODUCTS.get(model)
+        )
     # A signal that led to a trade goes with it; the sentiment that one was made on comes back with it.
     companions = (Signal, SentimentData)
     register_bundle(Bundle(BOOKS, keeper=BookArchive(), days=trades, companions=companions))

@@ -45,7 +45,8 @@ def register() -> None:
 
 def _judge(facts: Sequence[Fact], using: str) -> list[Taken]:
     """Say of each move whether it was made: another one is for the handler to refuse."""
-    rows = Signal.objects.using(using).in_bulk([fact.id for fact in facts])
+    both = with_archive(Signal.objects.using(using)).filter(pk__in=[fact.id for fact in facts])
+    rows = {row.pk: row for row in both}
     found = []
     for fact in facts:
         row, told = rows.get(fact.id), fact.values

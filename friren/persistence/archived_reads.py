@@ -44,12 +44,13 @@ class _Both(BaseTable):
         self._columns, self._archived = columns, archived
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
-        del compiler
         name = connection.ops.quote_name
         listed = ", ".join(map(name, self._columns))
         # Names come from the model, never from a caller.
         parts = [f"SELECT {listed} FROM {table}" for table in (name(self.table_name), self._archived)]  # noqa: S608
-        return f"({' UNION ALL '.join(parts)}) {name(self.table_alias or self.table_name)}", ()
+        # Within another query the alias is one of Django's, which it writes without quotes.
+        alias = compiler.quote_name_unless_alias(self.table_alias or self.table_name)
+        return f"({' UNION ALL '.join(parts)}) {alias}", ()
 
     def relabeled_clone(self, change_map: Mapping[str | None, str]) -> Self:
         alias = change_map.get(self.table_alias, self.table_alias)

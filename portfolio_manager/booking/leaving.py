@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,7 +20,6 @@ from uuid import UUID
 from django.db import models
 
 from friren.core.models import Account
-from friren.errors import ArchiveError
 from friren.operations.archive import Picked, Span
 from portfolio_manager.booking.books import book
 from portfolio_manager.booking.database import Row, query
@@ -39,6 +39,8 @@ from trading_engine.models.choices import TradeStatus
 from trading_engine.models.orders import OPEN_ORDER_STATUSES
 
 __all__ = ["BookArchive"]
+
+log = logging.getLogger(__name__)
 
 # Knots that begin in one transaction, during which nobody books: some hundreds of rows, some tens of milliseconds.
 KNOTS_AT_ONCE: Final = 250
@@ -152,10 +154,12 @@ class BookArchive:
         closed = Account.objects.using(using).filter(closed_until__isnull=False)
         return list(closed.order_by("id").values_list("id", flat=True))
 
-    def hold(self, owner: UUID, using: str) -> None:
-        """Lock the books of an account and bring them up to date. Raises ArchiveError where they cannot be."""
-        if book(owner, seen_seq=last_seq(using), using=using)[0].stuck:
-            raise ArchiveError(f"the books of account {owner} cannot take in some of its facts: see the log")
+    def hold(self, owner: UUID, using: str) -> bool:
+        """Lock the books of an account and bring them up to date; False where they cannot take in a fact."""
+        stuck = book(owner, seen_seq=last_seq(using), using=using)[0].stuck
+        if stuck:
+            log.warning("account %s: nothing is archived while its books cannot take in %s", owner, stuck)
+        return not stuck
 
     def pages(self, owner: UUID, span: Span, using: str, *, back: bool) -> Iterator[Page]:
         """Yield closed positions, then what belongs to none, the oldest first."""

@@ -1,4 +1,4 @@
-"""`python -m tests.archiving [--kills N] [--rows N] [--seed N]`: kill the archive, and count the rows."""
+"""`python -m tests.archiving [--kills N] [--money N] [--rows N] [--seed N]`: kill the archive, and count the rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.faults.ground import own_server
 from tests.postgres import FAST
 
 SEED = 20261120
+EPISODES = 60
 # It had done its work, or did not come by the place.
 MISSED = "missed"
 
@@ -49,6 +50,38 @@ def run(kills: int, rows: int, seed: int) -> list[str]:
             wrong.append(f"verify_audit: {audit.verify().first_bad}")
     tell(
         f"{kills} kills in {time.monotonic() - began:.0f} s, seed {seed}, {rows} rows of each table: "
+        f"{len(wrong)} wrong; {dict(done.most_common())}"
+    )
+    return wrong
+
+
+def money(kills: int, books: int, seed: int) -> list[str]:
+    """Kill a process that moves the books of closed periods, again and again; return what was wrong."""
+    from friren.operations import audit
+    from tests.archiving.kills import killed_at, killed_somewhen
+    from tests.archiving.money import MONEY_PLACES, Books, move_money
+
+    chance, done, wrong = random.Random(seed), collections.Counter(), []
+    expected = Books.lived(books, EPISODES)
+    audit.seal()
+    began = time.monotonic()
+    while sum(done.values()) - done[MISSED] < kills:
+        number = sum(done.values())
+        own = random.Random(chance.random())
+        if number % 2:
+            place, moment = chance.choice(MONEY_PLACES)
+            died = killed_at(lambda own=own: move_money(own), place, moment, chance.choice((1, 1, 2, 5)))
+            done[f"{place.rpartition(':')[2]} {moment}" if died else MISSED] += 1
+        else:
+            died = killed_somewhen(lambda own=own: move_money(own), chance.uniform(0.005, 1.5))
+            done["somewhen" if died else MISSED] += 1
+        wrong += [f"kill {number}: {line}" for line in expected.misplaced(number)]
+    wrong += expected.unlike()
+    if not audit.verify().ok:
+        wrong.append(f"verify_audit: {audit.verify().first_bad}")
+    rows = sum(map(len, expected.ids.values()))
+    tell(
+        f"{kills} kills in {time.monotonic() - began:.0f} s, seed {seed}, {books} books of {rows} rows: "
         f"{len(wrong)} wrong; {dict(done.most_common())}"
     )
     return wrong
@@ -99,6 +132,8 @@ def main() -> int:
     """Run on a server of its own; the exit status is 1 when a row was lost, doubled or changed."""
     parser = argparse.ArgumentParser(prog="python -m tests.archiving", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="how many; 200 unless given")
+    parser.add_argument("--money", type=int, default=150, help="kills while the books of closed periods are moved")
+    parser.add_argument("--books", type=int, default=10, help="how many books")
     parser.add_argument("--rows", type=int, default=2_000, help="of each table")
     parser.add_argument("--speed", type=int, default=100_000, help="rows that are moved for time")
     parser.add_argument("--seed", type=int, default=SEED, help="of every random choice")
@@ -109,6 +144,8 @@ def main() -> int:
 
         friren.setup()
         wrong = run(options.kills, options.rows, options.seed) if options.kills else []
+        if options.money:
+            wrong += money(options.money, options.books, options.seed)
         if options.speed:
             wrong += speed(options.speed)
     for line in wrong:

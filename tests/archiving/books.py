@@ -29,15 +29,12 @@ from portfolio_manager.stored_equity import stored_equity
 from tests.books import at, uid
 from trading_engine.services import SentimentLogger, SignalLogger, TradeLogger
 
-__all__ = ["CLOSED", "SHAPES", "Book", "readings", "told_again"]
+__all__ = ["SHAPES", "Book", "readings", "told_again"]
 
 D = Decimal
 SHAPES = [
-    ("AVERAGE", "NETTING"), ("FIFO", "NETTING"), ("LIFO", "NETTING"), ("AVERAGE", "HEDGING"), ("FIFO", "HEDGING"),
+    ("FIFO", "NETTING"), ("AVERAGE", "HEDGING"), ("LIFO", "NETTING"), ("AVERAGE", "NETTING"), ("FIFO", "HEDGING"),
 ]  # fmt: skip
-EPISODES = 14
-# Some episodes are over by then, some begin later, and some are cut by it.
-CLOSED = at(EPISODES * 10 * 2 / 3)
 
 
 class Book:
@@ -47,10 +44,14 @@ class Book:
 
     Attributes:
         told: (method of `loggers`, keywords) in the order in which they were told.
+        closed: up to when a period is closed once it has lived.
     """
 
-    def __init__(self, name: str, shape: tuple[str, str], rng: random.Random) -> None:
+    def __init__(self, name: str, shape: tuple[str, str], rng: random.Random, *, episodes: int) -> None:
         basis, mode = shape
+        self._episodes = episodes
+        # Some episodes are over by then, some begin later, and some are cut by it.
+        self.closed = at(episodes * 10 * 2 / 3)
         self.account = friren.open_account(name, starting_cash=D(1000), cost_basis=basis, position_mode=mode)
         self.name, self.shape, self._rng = name, shape, rng
         self.told: list[tuple[str, dict[str, Any]]] = []
@@ -72,11 +73,11 @@ class Book:
         logger, _, name = method.partition(".")
         return getattr(self.loggers[logger], name)(**keywords)
 
-    def live_through(self, episodes: int = EPISODES) -> None:
-        """Tell a book's whole life."""
-        for number in range(episodes):
+    def live_through(self) -> None:
+        """Tell a book's whole life, and close a period of it."""
+        for number in range(self._episodes):
             self._market(number * 10) if self._rng.random() < 0.2 else self._shares(number * 10)
-        self.loggers["books"].get_current_positions()
+        self.loggers["books"].close_period(self.closed)
 
     def _id(self) -> UUID:
         self._number += 1
@@ -193,10 +194,10 @@ def readings(book: Book) -> dict[str, Any]:
     state = AccountState.objects.filter(account=book.account.id)
     found["state"] = state.values("balance", "balances", "total_invested", "total_profit_loss", "trade_count").get()
     for key in PNL_KEYS:
-        for start, end in ((None, None), (None, CLOSED), (at(25), at(85)), (CLOSED, None)):
+        for start, end in ((None, None), (None, book.closed), (at(25), at(85)), (book.closed, None)):
             found[f"pnl {key} {start} {end}"] = _pnl(tracker.calculate_pnl(start=start, end=end, by=key))
     found["history"] = list(trades.get_trade_history(limit=1000, include_archive=True))
-    found["history of AAPL"] = list(trades.get_trade_history("AAPL", end=CLOSED, limit=7, include_archive=True))
+    found["history of AAPL"] = list(trades.get_trade_history("AAPL", end=book.closed, limit=7, include_archive=True))
     found["orders"] = list(trades.open_orders())
     found["positions"] = list(tracker.get_current_positions())
     found["equity"] = stored_equity(book.account, dict.fromkeys(("AAPL", "MSFT", "SAP"), D(100)))
@@ -206,7 +207,7 @@ def readings(book: Book) -> dict[str, Any]:
     found["curve"] = read_curve(book.account.id, using="default")
     told = found["history"]
     found["explained"] = [_untimed(explain_trade(trade.id)) for trade in (*told[:4], *told[-4:])]
-    for moment in (CLOSED, at(10_000)):
+    for moment in (book.closed, at(100_000)):
         found[f"standing at {moment}"] = _standing(book, moment)
     return found
 
@@ -236,11 +237,11 @@ def told_again(book: Book) -> Iterator[tuple[str, str]]:
     for method, keywords in book.told:
         yield method, _outcome(lambda m=method, k=keywords: book.call(m, k))
         if keywords.get("external_id"):
-            later = {**keywords, "trade_id": new_id(), "timestamp": at(9_000)}
+            later = {**keywords, "trade_id": new_id(), "timestamp": at(90_000)}
             yield f"{method}, other", _outcome(lambda m=method, k=later: book.call(m, k))
             same = {**keywords, "trade_id": new_id()}
             yield f"{method}, same", _outcome(lambda m=method, k=same: book.call(m, k))
-        if keywords.get("trade_id") and keywords["timestamp"] < CLOSED and keywords["trade_id"] not in book.busted:
+        if keywords.get("trade_id") and keywords["timestamp"] < book.closed and keywords["trade_id"] not in book.busted:
             trades, key = book.loggers["trades"], keywords["trade_id"]
             yield "bust", _outcome(lambda t=trades, k=key: t.bust_trade(k, reason="no"))
             changed = {**keywords, "quantity": keywords["quantity"] + 1}

@@ -6,7 +6,6 @@ Killed at whatever moment, the server has moved all tables' rows of a page or no
 
 from __future__ import annotations
 
-import collections
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,10 +36,12 @@ DEADLOCK: Final = "40P01"
 
 def count_bundle(bundle: Bundle, span: Span, using: str, *, back: bool) -> Mapping[str, int]:
     """Return how many rows of each table would go now; nothing is locked."""
-    found: collections.Counter[str] = collections.Counter(dict.fromkeys((one.table for one in bundle.members), 0))
+    # A knot that two pages begin is one.
+    found: dict[str, set[Any]] = {one.table: set() for one in bundle.members}
     for owner, page in _pages(bundle, span, using, back=back):
-        found.update({table: len(ids) for table, ids in _picked(bundle, owner, page, span, using, back=back).items()})
-    return found
+        for table, ids in _picked(bundle, owner, page, span, using, back=back).items():
+            found[table].update(ids)
+    return {table: len(ids) for table, ids in found.items()}
 
 
 def move_bundle(bundle: Bundle, span: Span, using: str, *, back: bool) -> Mapping[str, ArchiveRun]:
@@ -129,7 +130,10 @@ class _Work:
         back = self.direction == ArchiveDirection.UNARCHIVE
         done = dict(self.runs)
         with opened(*self.bundle.members, using=self.using) as cursor:
-            self.bundle.keeper.hold(owner, self.using)
+            # The rows of a page are few, but of a long history that hangs together all are walked through.
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            if not self.bundle.keeper.hold(owner, self.using) and not back:
+                return done
             picked = _picked(self.bundle, owner, page, self.span, self.using, back=back)
             # The rows refer to one another all round: the foreign keys are looked at when all of them have gone.
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -150,9 +154,8 @@ class _Work:
         if before is None:
             run = runs.begin(policy, self.direction, until=self.span.until, since=self.span.since, using=self.using)
         else:
-            run = ArchiveRun.objects.using(self.using).get(
-                pk=before.pk
-            )  # what a page that failed has added is forgotten
+            # What a page that failed has added is forgotten.
+            run = ArchiveRun.objects.using(self.using).get(pk=before.pk)
         runs.record(run, batch)
         return run
 

@@ -40,13 +40,8 @@ class Keeper(Protocol):
     def owners(self, using: str) -> Sequence[UUID]:
         """Return whose rows they are; a knot has one owner."""
 
-    def hold(self, owner: UUID, using: str) -> None:
-        """
-        Lock what an owner has until the caller's transaction ends.
-
-        Raises:
-            ArchiveError: it cannot be moved as it is.
-        """
+    def hold(self, owner: UUID, using: str) -> bool:
+        """Lock what an owner has until the caller's transaction ends; False when nothing of it may leave as it is."""
 
     def pages(self, owner: UUID, span: Span, using: str, *, back: bool) -> Iterator[Any]:
         """Yield rows to begin at, a page of them at a time; `back`: in the archive."""

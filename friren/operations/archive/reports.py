@@ -9,8 +9,11 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 
-from friren.operations.archive.cold.files import Cold, cool, warm
+from friren.operations.archive.bundles import chosen_bundles
+from friren.operations.archive.cold.copies import copy_bundle
+from friren.operations.archive.cold.files import cool, warm
 from friren.operations.archive.cold.parquet import check_installed
+from friren.operations.archive.cold.writing import Cold
 from friren.operations.archive.policies import chosen
 from friren.operations.archive.service import Moved, archive, unarchive
 
@@ -26,7 +29,7 @@ def archive_all(
     dry_run: bool,
     using: str = DEFAULT_DB_ALIAS,
 ) -> tuple[list[Moved], list[Cold]]:
-    """Archive rows, and write the months of the archive that are as old to files. As `archive` and `cool` have it."""
+    """Archive rows, and write the months of the archive that are as old to files: as `archive` and `cool` have it."""
     if cold is not None:
         check_installed()
     moved = archive(models, now=now, older_than=older_than, dry_run=dry_run, using=using)
@@ -36,6 +39,9 @@ def archive_all(
         for policy in chosen(models):
             if policy.table in until and (policy.cold or models):
                 files += cool(policy, cold, until[policy.table], dry_run=dry_run, using=using)
+        for bundle in chosen_bundles(models):
+            if bundle.members[0].table in until:
+                files += copy_bundle(bundle, cold, until[bundle.members[0].table], dry_run=dry_run, using=using)
     return moved, files
 
 
@@ -84,6 +90,7 @@ def show_lines(report: Mapping[str, Any], *, verb: str) -> Iterator[str]:
         files = [one for one in report["files"] if one["table"] == table]
         rows = sum(one["rows"] for one in files)
         months = f"{files[0]['month']} to {files[-1]['month']}"
-        yield f"{table}: {len(files)} files, {months}, with {rows} rows {done}"
+        what = done.replace(verb, "copied") if files[0]["copy"] else done
+        yield f"{table}: {len(files)} files, {months}, with {rows} rows {what}"
     if not report["per_table"]:
         yield "nothing has an age of its own: give --older-than"

@@ -144,7 +144,8 @@ def _bundle_moved(bundle: Bundle, span: Span, using: str, *, dry_run: bool, back
     shown = [(policy, told[policy.table]) for policy in bundle.members if policy.bundle or told[policy.table].rows]
     if back:
         return [one for _policy, one in shown]
-    kept = [_as_old(policy, span.until, using) - (one.rows if dry_run else 0) for policy, one in shown]
+    # What was only counted is still there; a table without a time has no rows of an age.
+    kept = [max(0, _as_old(policy, span.until, using) - (one.rows if dry_run else 0)) for policy, one in shown]
     return [replace(one, kept=number) for (_policy, one), number in zip(shown, kept, strict=True)]
 
 

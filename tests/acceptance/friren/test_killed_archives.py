@@ -12,6 +12,8 @@ from friren.operations import audit
 from tests import postgres as harness
 from tests.archiving.checking import Expected
 from tests.archiving.kills import PLACES, cycle, finish, killed_at, killed_somewhen
+from tests.archiving.money import MONEY_PLACES, Books, move_money
+from tests.killed import ALL_KILLS
 
 pytest.importorskip("pyarrow", reason="Parquet is pyarrow's, group data")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX")
@@ -21,6 +23,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKIL
 def expected(database, tmp_path_factory, settings):
     settings.FRIREN_AUDIT_HOME = tmp_path_factory.mktemp("audit")
     yield Expected.filled(60)
+    drop_archive(settings)
+
+
+def drop_archive(settings) -> None:
     with harness.admin_connection(settings.DATABASES["default"]["NAME"]) as admin:
         admin.execute("SET client_min_messages = warning")
         admin.execute("DROP SCHEMA IF EXISTS archive CASCADE")
@@ -38,6 +44,20 @@ def test_at_every_named_place_no_row_is_lost_or_doubled_and_the_next_run_puts_th
     assert list(expected.unlike(tmp_path)) == []
     assert audit.verify().ok
     assert list((Path(settings.FRIREN_HOME) / "cold").rglob("*.*")) == [], "what was on its way is not left"
+
+
+def test_wherever_a_move_of_money_is_killed_the_books_say_the_same_and_no_row_is_lost_or_doubled(
+    database, tmp_path, settings
+) -> None:
+    settings.FRIREN_AUDIT_HOME = tmp_path
+    books = Books.lived(1, 6)
+    places = MONEY_PLACES if ALL_KILLS else MONEY_PLACES[1::4]
+    for place, moment in places:
+        assert killed_at(move_money, place, moment, 1), f"nobody came by {place}"
+        assert list(books.misplaced()) == [], (place, moment)
+
+    assert list(books.unlike()) == []
+    drop_archive(settings)
 
 
 def test_at_random_moments_too(expected, tmp_path) -> None:

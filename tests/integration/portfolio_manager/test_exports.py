@@ -13,7 +13,7 @@ from friren.accounts import open_account
 from friren.core.models import AuditLog
 from friren.persistence.facts import forget_natural_keys
 from portfolio_manager.data_logger import PortfolioTracker
-from portfolio_manager.models import Position, RiskConfig, Strategy
+from portfolio_manager.models import Position, RiskConfig, Strategy, TradeIdea
 from tests.factories import MONDAY, factories
 from tests.prescient_tree import Tree
 from tests.stored_books import folded_books, stored_books
@@ -23,7 +23,7 @@ from trading_engine.data.transfer.reading import snapshot
 from trading_engine.data.transfer.tables import exported_tables
 from trading_engine.management.commands import export_data, import_data
 from trading_engine.models import Symbol, Trade
-from trading_engine.services import TradeLogger
+from trading_engine.services import TradeLogger, friren_imports
 from trading_engine.services.data_exports import table_digest
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -59,6 +59,14 @@ def empty(emptier):
         forget_natural_keys()
 
     return work
+
+
+class KilledError(Exception):
+    """The process ended here."""
+
+
+def killed(*_args, **_more):
+    raise KilledError
 
 
 def fill_every_table():
@@ -144,6 +152,22 @@ def test_the_producers_of_facts_are_kept(tmp_path, empty):
     run(import_data, "--source", "friren", tmp_path / "out")
 
     assert set(Trade.objects.values_list("id", "producer")) == before
+
+
+def test_an_import_that_was_killed_before_its_end_is_ended_by_the_next(tmp_path, empty, monkeypatch):
+    idea = factories()[TradeIdea]()
+    TradeIdea.objects.filter(pk=idea.pk).update(trade=factories()[Trade](account=idea.account))
+    before = digests()
+    run(export_data, tmp_path / "out")
+    empty()
+    with monkeypatch.context() as broken:
+        broken.setattr(friren_imports, "fill_in", killed)
+        with pytest.raises(KilledError):
+            run(import_data, "--source", "friren", tmp_path / "out")
+    assert TradeIdea.objects.get().trade is None
+
+    assert run(import_data, "--source", "friren", tmp_path / "out")[0] == 0
+    assert digests() == before
 
 
 def test_the_rows_of_one_account_are_a_whole(tmp_path, empty):

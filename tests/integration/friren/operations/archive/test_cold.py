@@ -16,7 +16,7 @@ import friren
 from friren.core.ids import new_id
 from friren.errors import ArchiveError, ConfigurationError
 from friren.operations import audit
-from friren.operations.archive.cold import files
+from friren.operations.archive.cold import writing
 from friren.operations.archive.cold.files import cool, warm
 from friren.operations.archive.policies import named_policy
 from friren.operations.archive.service import archive, unarchive
@@ -31,7 +31,7 @@ BUCKET = "friren-cold"
 NOON = dt.datetime(2024, 1, 5, 12, tzinfo=dt.UTC)
 
 
-def frozen(name: str, where: str) -> list[files.Cold]:
+def frozen(name: str, where: str) -> list[writing.Cold]:
     """Archive all of a table, and write it to files."""
     archive([name], now=LATER, older_than=LATER)
     return cool(named_policy(name), where, LATER)
@@ -152,8 +152,8 @@ def test_a_damaged_file_brings_nothing_back(damage, tmp_path) -> None:
 def test_what_is_read_back_otherwise_is_not_dropped(tmp_path, monkeypatch) -> None:
     fill(named_policy("Signal"))
     archive(["Signal"], now=LATER, older_than=LATER)
-    really = files.read_rows
-    monkeypatch.setattr(files, "read_rows", lambda *given: list(really(*given))[1:])
+    really = writing.read_rows
+    monkeypatch.setattr(writing, "read_rows", lambda *given: list(really(*given))[1:])
 
     with pytest.raises(ArchiveError, match="gives other rows than were written"):
         cool(named_policy("Signal"), str(tmp_path), LATER)
