@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from friren.accounts import BOOKS_BEGIN, AccountHandle
-from friren.core.ids import natural_id, new_id
+from friren.accounts import AccountHandle
+from friren.core.ids import new_id
 from friren.core.numbers import CONTEXT, plain
 from friren.errors import RejectedRecordError
 from portfolio_manager.accounting import (
@@ -25,7 +25,7 @@ from portfolio_manager.accounting import (
 )
 from portfolio_manager.booking.marking import mark_books
 from portfolio_manager.daily_risk import DailyRisk, RiskSnapshot
-from portfolio_manager.trading_book import TradingBook
+from portfolio_manager.trading_book import TradingBook, opening_deposit
 from trading_engine.backtesting.adapters import EngineCash, EngineFill, EnginePoint, EngineRun, EngineSplit
 
 __all__ = ["EngineBooks", "Event", "events_of"]
@@ -93,7 +93,7 @@ class EngineBooks:
         Raises:
             RejectedRecordError: something is held of which no price is known, or happened after the last moment.
         """
-        self.book.apply(self._opening())
+        self.book.apply(opening_deposit(self._account, self._run.starting_cash))
         risk = DailyRisk(starting_value=self._run.starting_cash)
         points, place = self._run.points, 0
         for number, point in enumerate(points):
@@ -141,15 +141,6 @@ class EngineBooks:
             "open_positions": len(held),
             "trade_count": book.fills,
         }
-
-    def _opening(self) -> Cash:
-        return Cash(
-            id=natural_id("cash_movement", self._account.id, "opening deposit"),
-            at=BOOKS_BEGIN,
-            kind="DEPOSIT",
-            currency=self._account.base_currency,
-            amount=self._run.starting_cash,
-        )
 
     def _fact(self, event: Event) -> Fill | Cash | Split:
         told = event.told

@@ -13,20 +13,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from friren.accounts import BOOKS_BEGIN, AccountHandle
-from friren.core.ids import natural_id, new_id
+from friren.accounts import AccountHandle
+from friren.core.ids import new_id
 from friren.core.numbers import CONTEXT, ZERO, plain
-from portfolio_manager.accounting import Cash, Fill, Instrument, exact_sum, fill_entries, notional
+from portfolio_manager.accounting import Fill, Instrument, exact_sum, fill_entries, notional
 from portfolio_manager.booking.marking import mark_books
 from portfolio_manager.daily_risk import DailyRisk, RiskSnapshot
 from portfolio_manager.data_logger import PortfolioTracker, RiskLogger
 from portfolio_manager.open_orders import OpenOrder, OpenOrders
 from portfolio_manager.risk_gate import RiskGate
 from portfolio_manager.trade_evidence import model_evidence
-from portfolio_manager.trading_book import TradingBook
+from portfolio_manager.trading_book import TradingBook, opening_deposit
 from trading_engine.backtesting import OrderTicket, StrategySignal, VenueFill
 from trading_engine.data.bars import Bar
 from trading_engine.regime import RegimeReading
@@ -97,7 +97,7 @@ class TradingCycle:
         self._intervals: dict[str, tuple[str, UUID]] = {}
         self._unsaved: list[RiskSnapshot] = []
         self.book = TradingBook(base_currency=account.base_currency, position_mode=account.position_mode)
-        self.book.apply(_opening_deposit(account, settings.starting_cash))
+        self.book.apply(opening_deposit(account, settings.starting_cash))
         self.closes: dict[str, Decimal] = {}
         self.equity: list[tuple[dt.datetime, Decimal]] = []
         self.refusals: Counter[str] = Counter()
@@ -184,6 +184,11 @@ class TradingCycle:
             reason = f"at the open of {plain(fill.price)} the order costs more than the cash there is"
             self._drop(order, "rejected", NO_CASH_AT_OPEN, reason, fill.executed_at)
             return
+        self._record(fill, fact, order)
+        self._signals.mark_executed(order.signal_id, fact.id, timestamp=fact.executed_at)
+
+    def _record(self, fill: VenueFill, fact: Fill, order: OpenOrder, **leg: Any) -> None:
+        """Store and book a fill, and end its order; `leg` is what a leg of a pair has besides."""
         self._tracker.record_trade(
             trade_id=fact.id,
             order=fill.ticket.id,
@@ -201,11 +206,11 @@ class TradingCycle:
             confidence_score=order.signal.confidence,
             reasoning=order.signal.reasoning,
             **model_evidence(order.signal),
+            **leg,
         )
         self.book.apply(fact)
         self.trades += 1
         self._orders.update_order_status(fill.ticket.id, "filled", timestamp=fact.executed_at)
-        self._signals.mark_executed(order.signal_id, fact.id, timestamp=fact.executed_at)
 
     def on_day_close(self, at: dt.datetime) -> None:
         """Mark to market in memory, and take the day's risk snapshot."""
@@ -285,13 +290,3 @@ class TradingCycle:
             raise error
         self.risk_days += len(self._unsaved)
         self._unsaved.clear()
-
-
-def _opening_deposit(account: AccountHandle, amount: Decimal) -> Cash:
-    return Cash(
-        id=natural_id("cash_movement", account.id, "opening deposit"),
-        at=BOOKS_BEGIN,
-        kind="DEPOSIT",
-        currency=account.base_currency,
-        amount=amount,
-    )

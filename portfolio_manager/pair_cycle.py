@@ -103,28 +103,7 @@ class PairCycle(TradingCycle):
             trip.refused = True
             self._drop(order, "rejected", *refusal, fill.executed_at)
             return
-        self._tracker.record_trade(
-            trade_id=fact.id,
-            order=fill.ticket.id,
-            symbol=fill.ticket.symbol,
-            pair=trip.signal.symbols,
-            action=fact.action,
-            quantity=fact.quantity,
-            price=fact.price,
-            timestamp=fact.executed_at,
-            commission=fact.commission,
-            venue=self._is.venue,
-            expected_price=order.signal.price,
-            exit_reason=fact.exit_reason or None,
-            round_trip=trip.id,
-            strategy_used=fact.strategy,
-            regime_at_entry=fact.regime_at_entry,
-            confidence_score=order.signal.confidence,
-            reasoning=order.signal.reasoning,
-        )
-        self.book.apply(fact)
-        self.trades += 1
-        self._orders.update_order_status(fill.ticket.id, "filled", timestamp=fact.executed_at)
+        self._record(fill, fact, order, pair=trip.signal.symbols, round_trip=trip.id)
         if not trip.filled:
             # A signal has one trade: the first of its legs. The other one has its order and the round trip.
             self._signals.mark_executed(order.signal_id, fact.id, timestamp=fact.executed_at)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
+from friren.accounts import BOOKS_BEGIN, AccountHandle
+from friren.core.ids import natural_id
 from friren.core.numbers import CONTEXT, ZERO
 from friren.errors import RejectedRecordError
 from portfolio_manager.accounting import (
+    Cash,
     Fact,
     Fill,
     Fold,
@@ -21,7 +24,18 @@ from portfolio_manager.accounting import (
 )
 from portfolio_manager.analytics import RoundTrip
 
-__all__ = ["TradingBook"]
+__all__ = ["TradingBook", "opening_deposit"]
+
+
+def opening_deposit(account: AccountHandle, amount: Decimal) -> Cash:
+    """Return the movement that every account begins with, as `friren.open_account` stores it."""
+    return Cash(
+        id=natural_id("cash_movement", account.id, "opening deposit"),
+        at=BOOKS_BEGIN,
+        kind="DEPOSIT",
+        currency=account.base_currency,
+        amount=amount,
+    )
 
 
 class TradingBook:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from friren.persistence.journal.files import FILES
+
 __all__ = ["replacing"]
 
 # Windows refuses to replace a file that somebody has open; a reader is soon done.
@@ -44,7 +46,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    FILES.sync_directory(path.parent)
 
 
 def _rename(draft: Path, path: Path) -> None:
@@ -57,14 +59,3 @@ def _rename(draft: Path, path: Path) -> None:
             time.sleep(REPLACE_PAUSE_SECONDS)
         else:
             return
-
-
-def _sync(folder: Path) -> None:
-    """Make a new name survive a power cut; Windows does so by itself."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
