@@ -17,6 +17,9 @@ from tests.backups import BUCKET
 ROOT = Path(__file__).resolve().parent.parent
 # What a thread may take for the batch that it is at, on a busy machine.
 BATCH_SECONDS_MAX = 30.0
+# vectorbt's own code, interpreted: compiling it takes a quarter of a minute, and runs here are short. Set before
+# anything that is collected imports numba, which looks once.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # No limit of time: how long an example takes on a busy machine says nothing about the code. The CI script asks for
 # the same examples every time; whoever runs the tests by hand looks at new ones.

@@ -283,7 +283,10 @@ CALLS: Final = [
         {"reason": "error", "corrected": TRADE}, {"trade": "trade"},
     ),
     Call(TradeLogger, "get_trade_history",
-         {"symbol": "symbol", "pair": "pair", "strategy": "text(255)", "status": "choice", **BAR}),
+         {
+             "symbol": "symbol", "pair": "pair", "strategy": "text(255)", "status": "choice",
+             "include_archive": "boolean", **BAR,
+         }),
     Call(TradeLogger, "latest_trades", {"symbols": "symbols"}),
     Call(TradeLogger, "flush", {"timeout": "!stat"}),
     Call(SignalLogger, "__init__", {"account": "account"}),
@@ -378,8 +381,11 @@ CALLS: Final = [
     Call(ModelTracker, "resolve_predictions", {"outcomes": "records"}),
     Call(
         ModelTracker, "get_model_metrics",
-        {"model_id": "!name(50)", "model_version": "name(50)", "start": "time", "end": "time", "buckets": "limit"},
-        {"model_id": "xgboost"},
+        {
+            "model_id": "!name(50)", "model_version": "name(50)", "start": "time", "end": "time", "buckets": "limit",
+            "every": "choice", "drift_until": "time",
+        },
+        {"model_id": "xgboost", "every": "week"},
     ),
     Call(ModelTracker, "flush", {"timeout": "!stat"}),
     Call(MarketRecorder, "record_event", EVENT_KINDS, EVENT),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connections
 from django.utils import timezone
 
+from friren.persistence.aliases import database_of
 from friren.persistence.engines import engine_for
 from friren.persistence.settings import READ_CACHE_QUERIES_MAX, READ_CACHE_ROWS_MAX
 
@@ -37,8 +38,9 @@ def ask(key: Hashable, question: Callable[[str], list[Any]], *, using: str) -> A
     A reader never gets an error for a database that is away, and never waits for it longer than a deadline.
     """
     as_of = timezone.now()
-    if connections[using].in_atomic_block:
-        # Inside a transaction its own changes are asked for; no other connection sees them.
+    if database_of(using) != using or connections[using].in_atomic_block:
+        # Inside a transaction its own changes are asked for, which no other connection sees; and what asks by an
+        # engine's connection is part of work for which that engine answers.
         return Answer(question(using), as_of, stale=False)
     rows = engine_for(using).read(question)
     if rows is None:

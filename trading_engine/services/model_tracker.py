@@ -150,7 +150,7 @@ class ModelTracker(Service):
 def _timeline(every: str | None, drift_until: dt.datetime | None) -> Timeline | None:
     if every is None and drift_until is None:
         return None
-    if every is None or every not in PERIODS:
+    if not isinstance(every, str) or every not in PERIODS:
         raise RejectedRecordError("every", every, f"one of {', '.join(PERIODS)}")
     return Timeline(every, None if drift_until is None else checks.check_time("drift_until", drift_until))
 

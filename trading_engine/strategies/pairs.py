@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
-import numpy as np
-
 from friren.errors import RejectedRecordError
-from trading_engine.pairs.analysis import OBSERVATIONS_MIN, Line, cointegration_of, fit_line
 from trading_engine.strategies.base import ENTRY_LONG, EXIT_LONG, require_window
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from trading_engine.data.bars import Bar
+    from trading_engine.pairs.analysis import Line
 
 __all__ = ["ENTRY_SHORT", "EXIT_SHORT", "STOP_LONG", "STOP_SHORT", "PairAdvice", "PairStrategy", "Pairs"]
 
@@ -113,6 +113,8 @@ class Pairs:
         Raises:
             RejectedRecordError: a parameter is out of range.
         """
+        from trading_engine.pairs.analysis import OBSERVATIONS_MIN
+
         self._lookback = require_window("lookback", lookback, at_least=OBSERVATIONS_MIN)
         self._refit = require_window("refit", refit, at_least=1)
         self._max_bars = require_window("max_bars", max_bars, at_least=1)
@@ -143,6 +145,8 @@ class Pairs:
         self._second.append(float(second.close))
         if len(self._first) < self._lookback:
             return None
+        import numpy as np
+
         one, other = np.array(self._first), np.array(self._second)
         if np.ptp(one) == 0 or np.ptp(other) == 0:
             return None
@@ -151,11 +155,17 @@ class Pairs:
 
     def _test(self, one: np.ndarray, other: np.ndarray) -> None:
         if self._max_pvalue < 1 and (self._pvalue is None or self._since_test >= self._refit):
+            from trading_engine.pairs.analysis import cointegration_of
+
             _t, self._pvalue = cointegration_of(one, other)
             self._since_test = 0
         self._since_test += 1
 
     def _entry(self, one: np.ndarray, other: np.ndarray) -> PairAdvice | None:
+        import numpy as np
+
+        from trading_engine.pairs.analysis import fit_line
+
         line = fit_line(one, other)
         spreads = one - line.slope * other
         mean, deviation = float(spreads.mean()), float(spreads.std())

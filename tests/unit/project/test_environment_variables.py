@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / ".env.example"
 READERS = {"text", "flag", "integer", "seconds", "choice", "items", "get", "setdefault", "getenv"}
 # What the system sets, not the user of Friren.
-SYSTEMS_OWN = {"PATH", "PYTHONPATH", "PYTEST_XDIST_WORKER"}
+SYSTEMS_OWN = {"PATH", "PYTHONPATH", "PYTEST_XDIST_WORKER", "NUMBA_DISABLE_JIT"}
 NAME = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 
 

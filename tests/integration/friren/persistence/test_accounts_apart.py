@@ -23,7 +23,7 @@ SIGNAL = {"symbol": "AAPL", "signal_type": "BUY", "timestamp": NOON}
 # Their handlers look the row up in the event's account, or set it themselves.
 BY_HANDLER = {("OrderStatusEvent", "order"), ("TradeStatusEvent", "trade"), ("RegimeHistory", "market_regime")}
 # Set by a lifecycle, which looks the row up in the account.
-BY_SERVICE = {("Signal", "trade"), ("TradeIdea", "order"), ("TradeIdea", "trade")}
+BY_SERVICE = {("Signal", "trade"), ("TradeIdea", "order"), ("TradeIdea", "trade"), ("ReconciliationBreak", "trade")}
 
 
 @pytest.fixture
