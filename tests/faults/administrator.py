@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 
@@ -12,15 +14,23 @@ from tests.faults.field import ROLE, TABLES, Field, Provoke
 
 __all__ = ["changed", "each_insert", "terminated", "too_many_connections"]
 
+# In which a process that was cut off is back.
+SESSION_SECONDS_MAX: Final = 10.0
 
-def end_sessions(admin: psycopg.Connection) -> None:
-    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [ROLE])
+
+def end_sessions(admin: psycopg.Connection) -> int:
+    """End the sessions of the role, and return how many there were."""
+    found = admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [ROLE])
+    return found.rowcount
 
 
 @contextmanager
 def terminated(field: Field) -> Iterator[None]:
     with field.ground.connect() as admin:
-        end_sessions(admin)
+        # Right after another fault there may be no session yet that could be ended.
+        deadline = time.monotonic() + SESSION_SECONDS_MAX
+        while field.child is not None and not end_sessions(admin) and time.monotonic() < deadline:
+            time.sleep(0.05)
         yield
         end_sessions(admin)
 
