@@ -102,6 +102,10 @@ def database_url(name: str, host: str | None = None) -> str:
     return f"postgresql://friren@/{name}?host={host or location().socket_directory}"
 
 
+# How large an experiment is to be, which PostgreSQL it is to run on, where real data lie.
+KEPT_VARIABLES = ("FRIREN_TEST_", "FRIREN_SHARED_DATA")
+
+
 def admin_connection(name: str = "postgres") -> psycopg.Connection:
     return psycopg.connect(database_url(name), autocommit=True)
 
@@ -110,7 +114,7 @@ def _configure_environment() -> None:
     """Hide the developer's own settings: what passes here passes anywhere."""
     for name in list(os.environ):
         if name.startswith(("DB_", "PG", "POSTGRES_", "DJANGO_")) or (
-            name.startswith("FRIREN_") and name not in KEPT_VARIABLES
+            name.startswith("FRIREN_") and not name.startswith(KEPT_VARIABLES)
         ):
             del os.environ[name]
     # The processes that tests begin would each compile all that they import.
@@ -131,16 +135,6 @@ def _configure_environment() -> None:
     }
 
 
-KEPT_VARIABLES = {
-    SCRATCH_VARIABLE,
-    "FRIREN_TEST_ALL",
-    "FRIREN_TEST_ALL_KILLS",
-    "FRIREN_TEST_IMPORT_MB",
-    "FRIREN_TEST_POSTGRES_BIN",
-    "FRIREN_TEST_SCHEDULES",
-    "FRIREN_TEST_TRADES",
-    "FRIREN_SHARED_DATA",
-}
 _configure_environment()
 
 
