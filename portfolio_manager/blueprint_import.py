@@ -46,13 +46,12 @@ def import_blueprint(paths: Sequence[Path], *, dry_run: bool) -> tuple[ReadFiles
     done: list[ImportedFile] = []
     for path in paths:
         try:
-            for kind, found in files_of_blueprint(path):
-                if kind is None:
-                    read.skipped.append(found)  # type: ignore[arg-type]  # without a kind it is (file, why not)
-                else:
-                    file = SourceFile(found, lambda _file: iter(()), found.stat().st_size)  # type: ignore[arg-type,union-attr]
-                    read.files.append(file)
-                    done.append(_import_file(kind, file, dry_run=dry_run))
+            wanted, others = files_of_blueprint(path)
+            read.skipped += others
+            for kind, found in wanted:
+                file = SourceFile(found, lambda _file: iter(()), found.stat().st_size)
+                read.files.append(file)
+                done.append(_import_file(kind, file, dry_run=dry_run))
         except UnreadableFileError as exc:
             read.unreadable.append(exc)
     return read, done

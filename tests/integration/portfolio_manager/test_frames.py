@@ -7,8 +7,6 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 
 from friren import frames
@@ -16,6 +14,9 @@ from friren.accounts import open_account
 from friren.errors import ConfigurationError, RejectedRecordError
 from portfolio_manager.data_logger import PortfolioSnapshotter, PortfolioTracker
 from tests.factories import MONDAY, PriceFactory
+
+pl = pytest.importorskip("polars", reason="the frames of polars are its own, group data")
+pa = pytest.importorskip("pyarrow", reason="Arrow is pyarrow's, group data")
 
 pytestmark = pytest.mark.usefixtures("database")
 D = Decimal

@@ -41,9 +41,9 @@ class Setting:
     notes: list[Issue]
 
 
-def files_of_blueprint(path: Path) -> Iterator[tuple[str, Path] | tuple[None, tuple[Path, str]]]:
+def files_of_blueprint(path: Path) -> tuple[list[tuple[str, Path]], list[tuple[Path, str]]]:
     """
-    Yield (which settings, file) for the files that are imported, and (None, (file, why not)) for the others.
+    Return (which settings, file) of the files that are imported, and (file, why not) of the others.
 
     Args:
         path: a folder of settings, or one file of them.
@@ -57,13 +57,16 @@ def files_of_blueprint(path: Path) -> Iterator[tuple[str, Path] | tuple[None, tu
     known = {STRATEGIES, RISK_CONFIG}
     if not any(file.stem.casefold() in known for file in files):
         raise UnreadableFileError(path, f"no settings of Blueprint: {STRATEGIES}.csv or {RISK_CONFIG}.csv is wanted")
-    for file in files:
-        name = file.stem.casefold()
-        if name in known:
-            yield name, file
-        else:
-            why = "a setting of Blueprint's own program" if name in STAY else "no settings that Friren keeps"
-            yield None, (file, f"{why}: not imported")
+    named = [(file.stem.casefold(), file) for file in files]
+    others = [
+        (file, "a setting of Blueprint's own program" if name in STAY else "no settings that Friren keeps")
+        for name, file in named
+        if name not in known
+    ]
+    return (
+        [(name, file) for name, file in named if name in known],
+        [(file, f"{why}: not imported") for file, why in others],
+    )
 
 
 def columns_of_settings(kind: str) -> tuple[str, ...]:
