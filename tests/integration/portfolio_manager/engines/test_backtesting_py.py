@@ -11,7 +11,10 @@ from portfolio_manager.models import Position
 from tests import engines
 from trading_engine.backtesting.adapters import from_backtesting
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [
+    pytest.mark.usefixtures("database"),
+    pytest.mark.skipif(not engines.installed("backtesting"), reason="backtesting is not installed: group engines"),
+]
 
 
 @pytest.fixture(scope="module")

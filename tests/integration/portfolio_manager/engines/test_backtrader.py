@@ -13,7 +13,10 @@ from portfolio_manager.models import CashMovement
 from tests import engines
 from trading_engine.backtesting.adapters import friren_analyzer
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [
+    pytest.mark.usefixtures("database"),
+    pytest.mark.skipif(not engines.installed("backtrader"), reason="backtrader is not installed: group engines"),
+]
 
 
 @pytest.fixture(scope="module")

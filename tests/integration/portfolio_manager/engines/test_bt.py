@@ -9,7 +9,10 @@ from portfolio_manager.models import CashMovement
 from tests import engines
 from trading_engine.backtesting.adapters import from_bt
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [
+    pytest.mark.usefixtures("database"),
+    pytest.mark.skipif(not engines.installed("bt"), reason="bt is not installed: group engines"),
+]
 
 
 def transactions_match(account, result, name) -> None:

@@ -10,7 +10,10 @@ from portfolio_manager.models import Position
 from tests import engines
 from trading_engine.backtesting.adapters import from_vectorbt
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [
+    pytest.mark.usefixtures("database"),
+    pytest.mark.skipif(not engines.installed("vectorbt"), reason="vectorbt is not installed: group engines"),
+]
 
 
 def orders_match(account, orders, symbol=None) -> None:
